@@ -1,0 +1,143 @@
+"""Jobs: one render or processing run of a version. `attempt` fences: only the current attempt may finish."""
+
+from enum import StrEnum
+from typing import Any
+
+from video_manager.domain.model import Frozen, Instant
+from video_manager.domain.video import MediaFile
+from video_manager.errors import InvalidTransition, LeaseLost
+
+
+class JobKind(StrEnum):
+    RENDER = "render"
+    PROCESSING = "processing"
+
+
+class JobState(StrEnum):
+    QUEUED = "queued"
+    CLAIMED = "claimed"
+    FINISHED = "finished"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+
+OPEN_JOB_STATES = frozenset({JobState.QUEUED, JobState.CLAIMED})
+
+
+class JobResult(Frozen):
+    """What a finished job made: files already in the file store, and facts for people.
+
+    A render names one `source` file (and perhaps `captions`); processing names `master`, `thumbnail`s,
+    perhaps `captions` and `preview`, and the check report as JSON in `report`.
+    """
+
+    files: tuple[MediaFile, ...] = ()
+    facts: dict[str, str | int | float] = {}
+    report: dict[str, Any] | None = None
+    suggested: dict[str, Any] | None = None
+
+
+class Job(Frozen):
+    """`input` is what the worker needs, as JSON: see `manager/jobs.py` for the two shapes."""
+
+    id: str
+    video_id: str
+    version: int
+    kind: JobKind
+    topic: str
+    """The command that carries it: `render.<generator>` or `processing`."""
+    input: dict[str, Any]
+    state: JobState = JobState.QUEUED
+    priority: int = 5
+    """0 lowest .. 9 highest."""
+    round: int = 0
+    """The version's `retries` when the job was opened; a person's retry opens the job for the next round."""
+    paused: bool = False
+    attempt: int = 0
+    crashes: int = 0
+    """How many attempts ended without a word (lease ran out)."""
+    renewals: int = 0
+    worker: str | None = None
+    progress: float = 0.0
+    stage: str = ""
+    result: JobResult | None = None
+    error: str | None = None
+    created_at: Instant
+    claimed_at: Instant | None = None
+    ended_at: Instant | None = None
+
+
+def job_id(video_id: str, version: int, kind: JobKind) -> str:
+    return f"{video_id}.{version}.{kind}"
+
+
+def reopen(job: Job, again: Job) -> Job:
+    """A person asked to try again: the same job starts over, its attempts count on, so old ones stay fenced.
+
+    Without effect for a round that the job already had (a repeated message).
+    """
+    if again.round <= job.round:
+        return job
+    return again.with_(attempt=job.attempt)
+
+
+def claim(job: Job, worker: str, now: Instant) -> Job:
+    """A queued job becomes the worker's; a new attempt begins."""
+    if job.state is not JobState.QUEUED or job.paused:
+        raise InvalidTransition(f"job {job.id} is {'paused' if job.paused else job.state}, not queued")
+    return job.with_(
+        state=JobState.CLAIMED, attempt=job.attempt + 1, renewals=0, worker=worker, claimed_at=now,
+        progress=0.0, stage="starting",
+    )  # fmt: skip
+
+
+def _require_attempt(job: Job, attempt: int) -> None:
+    if job.attempt != attempt:
+        raise LeaseLost(f"job {job.id}: attempt {attempt} was replaced by attempt {job.attempt}; stop")
+    if job.state not in OPEN_JOB_STATES:
+        raise LeaseLost(f"job {job.id} is {job.state}; attempt {attempt} has nothing left to do")
+
+
+def renew(job: Job, attempt: int, progress: float, stage: str) -> Job:
+    """Keep the lease and report progress. Raises LeaseLost when the job was cancelled or taken over."""
+    _require_attempt(job, attempt)
+    if job.state is not JobState.CLAIMED:
+        raise LeaseLost(f"job {job.id} was given back to the queue; attempt {attempt} may only finish")
+    progress = max(0.0, min(1.0, progress))
+    return job.with_(renewals=job.renewals + 1, progress=progress, stage=stage)
+
+
+def finish(job: Job, attempt: int, result: JobResult, now: Instant) -> Job:
+    """The current attempt may finish even after its lease ran out, as long as nobody claimed the job again."""
+    _require_attempt(job, attempt)
+    return job.with_(state=JobState.FINISHED, result=result, progress=1.0, stage="finished", ended_at=now)
+
+
+def fail(job: Job, attempt: int, error: str, now: Instant) -> Job:
+    _require_attempt(job, attempt)
+    return job.with_(state=JobState.FAILED, error=error, stage="failed", ended_at=now)
+
+
+def give_back(job: Job, attempt: int) -> Job:
+    """The worker hands the job back unharmed (shutdown, or a failure worth another try)."""
+    _require_attempt(job, attempt)
+    return job.with_(state=JobState.QUEUED, worker=None, progress=0.0, stage="queued")
+
+
+def expire_lease(job: Job, attempt: int, renewals: int, max_crashes: int, now: Instant) -> Job:
+    """The observer saw (attempt, renewals) stand still for a whole lease: queue the job again, or give up on a
+    job that took down `max_crashes` workers. Without effect when the job moved on meanwhile."""
+    if job.state is not JobState.CLAIMED or (job.attempt, job.renewals) != (attempt, renewals):
+        return job
+    crashes = job.crashes + 1
+    if crashes >= max_crashes:
+        reason = f"the worker died {crashes} times while it had this job; the last one was {job.worker}"
+        return job.with_(state=JobState.FAILED, crashes=crashes, error=reason, stage="failed", ended_at=now)
+    return job.with_(state=JobState.QUEUED, crashes=crashes, worker=None, progress=0.0, stage="queued again")
+
+
+def cancel(job: Job, now: Instant) -> Job:
+    """Cancelled at once, whether or not its owner still lives; the owner learns it at its next renewal."""
+    if job.state not in OPEN_JOB_STATES:
+        return job
+    return job.with_(state=JobState.CANCELLED, stage="cancelled", ended_at=now)
