@@ -1,0 +1,162 @@
+"""All settings, read once, from `VIDEO_MANAGER_*` in the environment. docs/settings.md lists them.
+
+A wrong value stops the start with a message that names the setting; nothing falls back silently.
+"""
+
+import os
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any
+from urllib.parse import urlsplit
+
+from pydantic import BeforeValidator, Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from video_manager.errors import SettingsError
+
+PREFIX = "VIDEO_MANAGER_"
+
+
+def _split(value: Any) -> Any:
+    return [part for part in value.replace(",", " ").split() if part] if isinstance(value, str) else value
+
+
+Words = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split)]
+"""Several words in one variable, separated by spaces or commas."""
+
+
+class Profile(StrEnum):
+    LAPTOP = "laptop"
+    CLUSTER = "cluster"
+
+
+class Settings(BaseSettings):
+    """One field a setting: `data_dir` is VIDEO_MANAGER_DATA_DIR. Durations and sizes carry their unit."""
+
+    model_config = SettingsConfigDict(env_prefix=PREFIX, extra="ignore", frozen=True, validate_default=True)
+
+    # where things are
+    profile: Profile = Field(Profile.LAPTOP, description="Which adapters are the default: laptop or cluster.")
+    data_dir: Path = Field(Path("data"), description="Folder of everything the laptop profile stores.")
+    host: str = Field("127.0.0.1", description="Address to listen on; loopback only unless told otherwise.")
+    port: int = Field(8800, ge=1, le=65535, description="Port of the studio, the API and the site.")
+    public_url: str | None = Field(
+        None, description="Address under which people reach the system, for links; default: the host and port."
+    )
+    allowed_origins: Words = Field(
+        (), description="Further origins (https://studio.example.org) that may use the API with a session."
+    )
+    trusted_proxies: Words = Field(
+        (), description="Addresses of reverse proxies whose X-Forwarded-For and -Proto are believed."
+    )
+
+    # work
+    render_slots: int = Field(
+        max(1, (os.cpu_count() or 2) - 1), ge=1, le=64, description="Renders at once in this process (cores - 1)."
+    )
+    processing_slots: int = Field(1, ge=1, le=64, description="Processing runs at once in this process.")
+    lease_seconds: float = Field(30.0, ge=1, description="A job whose worker is silent for so long is queued again.")
+    renew_seconds: float = Field(2.0, gt=0, description="How often a worker renews its lease with its progress.")
+    max_crashes: int = Field(3, ge=1, description="After so many workers died with a job, the job fails.")
+    grace_seconds: float = Field(10.0, ge=0, description="How long a shutdown waits for running work.")
+    render_timeout_seconds: float = Field(7200.0, gt=0, description="A single render or processing run ends here.")
+
+    # limits and lifetimes
+    max_upload_bytes: int = Field(20 * 2**30, ge=1, description="Largest file that may be sent in.")
+    upload_expiry_hours: float = Field(24.0, gt=0, description="An upload without progress is removed after this.")
+    storage_quota_bytes: int | None = Field(None, ge=1, description="Most bytes of video files; default: the disk.")
+    min_free_bytes: int = Field(200 * 2**20, ge=0, description="New work is refused when less space than this is free.")
+    retention_days: float = Field(
+        30.0, ge=0, description="Masters of published, rejected, failed and cancelled versions are kept so long."
+    )
+    max_versions_per_request: int = Field(50, ge=1, description="Most videos one request may ask for.")
+    max_open_jobs: int = Field(1000, ge=1, description="More open jobs than this: new requests get 429.")
+
+    # publishing
+    published_dir: Path | None = Field(
+        None, description="Where relative paths of `folder` channels start; default: data_dir/published."
+    )
+    folder_roots: Words = Field(
+        (), description="Absolute folders below which `folder` channels may write, besides published_dir."
+    )
+    schedule_tick_seconds: float = Field(0.5, gt=0, description="How often due publications are looked for.")
+    publish_timeout_seconds: float = Field(3600.0, gt=0, description="One upload attempt ends here.")
+
+    # notifications
+    notify_urls: list[SecretStr] = Field(
+        default=[], description="Apprise addresses (mailto://, slack://, ...), as a JSON list."
+    )
+    notify_timeout_seconds: float = Field(30.0, gt=0, description="One notification attempt ends here.")
+    webhook_allow_private: bool = Field(False, description="Whether webhooks may go to private and loopback addresses.")
+
+    # analytics
+    collect_seconds: float = Field(60.0, gt=0, description="How often the numbers of the product's own site are taken.")
+    warehouse_url: SecretStr | None = Field(None, description="SQLAlchemy address; default: SQLite in data_dir.")
+
+    # access
+    session_hours: float = Field(24.0 * 7, gt=0, description="A sign-in lasts so long.")
+    session_secret: SecretStr | None = Field(None, description="Signs sessions; default: made once, kept in data_dir.")
+    admin_password: SecretStr | None = Field(
+        None, description="Password of the first admin; default: made at random and shown once."
+    )
+    login_attempts_per_minute: int = Field(
+        10, ge=1, description="Failed sign-ins from one address before it has to wait."
+    )
+
+    # plugins and the rest
+    plugin_folder: Path | None = Field(None, description="Folder of one-file plugins.")
+    ffmpeg: Path | None = Field(None, description="A system ffmpeg to use instead of the one that comes along.")
+    sample_video: bool = Field(True, description="Whether the first start requests one sample video.")
+    log_level: str = Field("INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$", description="How much is logged.")
+    log_json: bool = Field(False, description="One JSON object a line instead of text.")
+
+    @field_validator("data_dir", "published_dir", "plugin_folder", mode="after")
+    @classmethod
+    def _absolute(cls, path: Path | None) -> Path | None:
+        return None if path is None else path.expanduser().absolute()
+
+    @field_validator("public_url", mode="after")
+    @classmethod
+    def _web_address(cls, url: str | None) -> str | None:
+        if url is None:
+            return None
+        parts = urlsplit(url)
+        if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
+            raise ValueError("must look like https://videos.example.org")
+        return url.rstrip("/")
+
+    @model_validator(mode="after")
+    def _lease_outlives_renewals(self) -> "Settings":
+        if self.renew_seconds * 3 > self.lease_seconds:
+            raise ValueError("lease_seconds must be at least three times renew_seconds")
+        return self
+
+    @property
+    def base_url(self) -> str:
+        """Where people reach the system, without a slash at the end."""
+        host = "127.0.0.1" if self.host in ("0.0.0.0", "::", "localhost") else self.host  # noqa: S104
+        return self.public_url or f"http://{f'[{host}]' if ':' in host else host}:{self.port}"
+
+    @property
+    def published_folder(self) -> Path:
+        return self.published_dir or self.data_dir / "published"
+
+
+def read_settings(**overrides: Any) -> Settings:
+    """Read the settings, refusing unknown VIDEO_MANAGER_ names. Raises SettingsError with one line a fault."""
+    known = {PREFIX + name.upper() for name in Settings.model_fields}
+    unknown = sorted(
+        name for name in os.environ if name.startswith(PREFIX) and name not in known and "_TEST_" not in name
+    )
+    if unknown:
+        raise SettingsError(f"unknown setting {', '.join(unknown)}; docs/settings.md lists the known ones")
+    try:
+        return Settings(**overrides)
+    except ValidationError as error:
+        lines = [f"{_name(item['loc'])}: {item['msg']} (it is {item['input']!r})" if item["loc"] else item["msg"]
+                 for item in error.errors(include_url=False)]  # fmt: skip
+        raise SettingsError("wrong settings:\n  " + "\n  ".join(lines)) from error
+
+
+def _name(location: tuple[int | str, ...]) -> str:
+    return PREFIX + ".".join(str(part) for part in location).upper()
