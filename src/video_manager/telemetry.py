@@ -1,0 +1,111 @@
+"""Logging, the ids that follow one piece of work through it, and the metrics of this process.
+
+Log lines carry `request_id` (one HTTP request) and `correlation_id` (one video's way) wherever they are known, so
+that everything that happened to a video can be found by one id. Secrets never get here: settings keep them as
+SecretStr, and addresses that may hold a key are logged by other libraries only at levels that are switched off.
+"""
+
+import json
+import logging
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from datetime import UTC, datetime
+from typing import Any, TextIO
+
+from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, GCCollector, PlatformCollector, ProcessCollector
+from prometheus_client.exposition import generate_latest
+
+from video_manager.settings import Settings
+
+request_id: ContextVar[str | None] = ContextVar("request_id", default=None)
+correlation_id: ContextVar[str | None] = ContextVar("correlation_id", default=None)
+
+_QUIET = ("httpx", "httpcore", "apprise", "urllib3", "asyncio", "watchfiles", "engineio", "socketio", "multipart")
+"""Libraries that log every request, some with the whole address: only their warnings are shown."""
+
+_STANDARD_FIELDS = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "request_id", "correlation_id"}
+
+
+@contextmanager
+def correlated(id: str | None) -> Iterator[None]:
+    """Log lines written inside carry this correlation id."""
+    token = correlation_id.set(id)
+    try:
+        yield
+    finally:
+        correlation_id.reset(token)
+
+
+def configure_logging(settings: Settings, stream: TextIO | None = None) -> None:
+    """One handler on the root logger (stderr unless told otherwise). Again without effect on what is logged twice."""
+    handler = logging.StreamHandler(stream or sys.stderr)
+    handler.setFormatter(JsonFormatter() if settings.log_json else TextFormatter())
+    handler.addFilter(_add_ids)
+    root = logging.getLogger()
+    root.handlers[:] = [handler]
+    root.setLevel(settings.log_level)
+    for name in _QUIET:
+        logging.getLogger(name).setLevel(max(logging.WARNING, root.level))
+    logging.captureWarnings(True)
+
+
+def _add_ids(record: logging.LogRecord) -> bool:
+    record.request_id = request_id.get()
+    record.correlation_id = correlation_id.get()
+    return True
+
+
+def _extra(record: logging.LogRecord) -> dict[str, Any]:
+    return {name: value for name, value in vars(record).items() if name not in _STANDARD_FIELDS}
+
+
+class TextFormatter(logging.Formatter):
+    """`16:03:11 WARNING publishing: text (video 8f3c)`, one line but for stack traces."""
+
+    def __init__(self) -> None:
+        super().__init__("%(asctime)s %(levelname)-7s %(name)s: %(message)s", datefmt="%H:%M:%S")
+
+    def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 - the library's name
+        text = super().formatMessage(record)
+        facts = [f"{name}={value}" for name, value in _extra(record).items()]
+        if correlation := getattr(record, "correlation_id", None):
+            facts.append(f"about {correlation}")
+        if request := getattr(record, "request_id", None):
+            facts.append(f"request {request}")
+        return f"{text} ({', '.join(facts)})" if facts else text
+
+
+class JsonFormatter(logging.Formatter):
+    """One JSON object a line: time, level, logger, message, ids, whatever `extra` named, and the exception."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        line: dict[str, Any] = {
+            "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
+            "level": record.levelname,
+            "logger": record.name,
+            "message": record.getMessage(),
+        }
+        for name in ("request_id", "correlation_id"):
+            if value := getattr(record, name, None):
+                line[name] = value
+        line.update(_extra(record))
+        if record.exc_info:
+            line["exception"] = self.formatException(record.exc_info)
+        return json.dumps(line, ensure_ascii=False, default=str)
+
+
+def new_registry() -> CollectorRegistry:
+    """A registry of this system alone (not the process-wide one, which tests would fill twice), with the process's
+    own memory, CPU and garbage-collection figures."""
+    registry = CollectorRegistry()
+    ProcessCollector(registry=registry)
+    PlatformCollector(registry=registry)
+    GCCollector(registry=registry)
+    return registry
+
+
+def exposition(registry: CollectorRegistry) -> tuple[bytes, str]:
+    """The body and content type of `GET /metrics`."""
+    return generate_latest(registry), CONTENT_TYPE_LATEST
