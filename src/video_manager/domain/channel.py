@@ -1,0 +1,38 @@
+"""A channel: a connected account on a platform."""
+
+from typing import Any
+
+from pydantic import Field
+
+from video_manager.domain.model import Frozen, Instant
+
+
+class Channel(Frozen):
+    """`options` are the platform's own, already checked by its publisher. A disabled channel takes no new
+    publications; a paused one keeps its scheduled ones waiting; a deleted one is only kept for what it published."""
+
+    id: str
+    name: str
+    platform: str
+    options: dict[str, Any] = Field(default_factory=dict)
+    account_name: str = ""
+    account_url: str | None = None
+    enabled: bool = True
+    paused: bool = False
+    paused_reason: str | None = None
+    created_by: str
+    created_at: Instant
+    updated_at: Instant
+    deleted_at: Instant | None = None
+
+    @property
+    def running(self) -> bool:
+        """Whether its due publications are uploaded."""
+        return self.enabled and not self.paused and self.deleted_at is None
+
+
+def pause(channel: Channel, reason: str, now: Instant) -> Channel:
+    """Paused once: a channel that already is keeps its first reason."""
+    if channel.paused:
+        return channel
+    return channel.with_(paused=True, paused_reason=reason, updated_at=now)

@@ -1,0 +1,180 @@
+"""A platform, workers that die or come back late, impatient people, and the ledger's rules between them."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+
+from video_manager.domain import publication as rules
+from video_manager.domain.publication import Approved, Failure, Publication, PublicationState
+from video_manager.domain.video import MediaFile, MediaRole, Metadata
+from video_manager.errors import InvalidTransition, LeaseLost
+
+CALL_TIMEOUT = timedelta(seconds=60)
+REFUSALS = (InvalidTransition, LeaseLost)
+
+
+MASTER = MediaFile(id="m", role=MediaRole.MASTER, name="m.mp4", content_type="video/mp4", size_bytes=3, sha256="a" * 64)
+APPROVED = Approved(
+    video_id="v", version=1, channel_id="c", platform="folder", metadata=Metadata(), master=MASTER, approved_by="Rita"
+)
+
+
+@dataclass
+class Worker:
+    """A process with an attempt. It makes the publishing call only after its own `arm` was stored."""
+
+    number: int
+    deadline: datetime | None = None
+    called: bool = False
+    landed: bool = False
+
+
+class NeverTwice(RuleBasedStateMachine):
+    def __init__(self) -> None:
+        super().__init__()
+        self.now = datetime(2026, 11, 22, 12, tzinfo=UTC)
+        self.workers: list[Worker] = []
+        self.public = 0
+        self.withdrawn_unarmed = False
+
+    @initialize(withdrawn_first=st.booleans())
+    def begin(self, withdrawn_first: bool) -> None:
+        created = rules.create("p", "a", APPROVED, self.now)
+        if withdrawn_first:
+            created = rules.fill(rules.tombstone("p", "a", "changed", self.now), created)
+            self.withdrawn_unarmed = True
+        self.ledger: Publication = created
+
+    def move(self, decide: Callable[[Publication], Publication]) -> bool:
+        """One compare-and-set on the stored document; False when the rules refused it."""
+        try:
+            moved = decide(self.ledger)
+        except REFUSALS:
+            return False
+        self.ledger = Publication.model_validate(moved.model_dump(mode="json"))
+        return True
+
+    @rule(seconds=st.sampled_from([0, 1, 30, 61, 600]))
+    def time_passes(self, seconds: int) -> None:
+        self.now += timedelta(seconds=seconds)
+
+    @rule()
+    def a_worker_claims(self) -> None:
+        if self.move(lambda it: rules.claim(it, "w", self.now)):
+            assert self.ledger.attempt is not None
+            self.workers.append(Worker(self.ledger.attempt.number))
+
+    @precondition(lambda self: self.workers)
+    @rule(pick=st.integers(0, 9))
+    def a_worker_saves_its_handle(self, pick: int) -> None:
+        worker = self.workers[pick % len(self.workers)]
+        self.move(lambda it: rules.save_handle(it, worker.number, {"h": worker.number}))
+
+    @precondition(lambda self: self.workers)
+    @rule(pick=st.integers(0, 9))
+    def a_worker_arms(self, pick: int) -> None:
+        worker = self.workers[pick % len(self.workers)]
+        if self.move(lambda it: rules.arm(it, worker.number, self.now)):
+            worker.deadline = self.now + CALL_TIMEOUT
+
+    @precondition(lambda self: self.workers)
+    @rule(pick=st.integers(0, 9))
+    def a_call_lands(self, pick: int) -> None:
+        """Perhaps long after the observer gave the worker up, but never after the call's hard timeout."""
+        worker = self.workers[pick % len(self.workers)]
+        if worker.deadline is not None and not worker.called and self.now < worker.deadline:
+            worker.called = worker.landed = True
+            self.public += 1
+
+    @precondition(lambda self: self.workers)
+    @rule(pick=st.integers(0, 9))
+    def a_worker_reports_success(self, pick: int) -> None:
+        worker = self.workers[pick % len(self.workers)]
+        if worker.landed:
+            self.move(lambda it: rules.publish(it, worker.number, "x", "https://x", self.now))
+
+    @precondition(lambda self: self.workers)
+    @rule(pick=st.integers(0, 9), failure=st.sampled_from([None, *Failure]))
+    def a_worker_reports_trouble(self, pick: int, failure: Failure | None) -> None:
+        worker = self.workers[pick % len(self.workers)]
+        tries: list[Callable[[Publication], Publication]] = [
+            lambda it: rules.doubt(it, worker.number, "lost", self.now, failure),
+            lambda it: rules.postpone(it, worker.number, "busy", self.now, self.now),
+            lambda it: rules.fail(it, worker.number, "refused", self.now),
+            lambda it: rules.require_action(it, worker.number, "reconnect", self.now),
+            lambda it: rules.hand_back(it, worker.number, self.now),
+        ]
+        kind = [None, *Failure].index(failure)
+        if worker.called or not self.move(tries[kind + 1]):
+            self.move(tries[0])
+
+    @rule(counted=st.booleans())
+    def the_observer_gives_the_worker_up(self, counted: bool) -> None:
+        attempt = self.ledger.attempt
+        if attempt is not None:
+            limit = 3 if counted else None
+            self.move(lambda it: rules.expire(it, attempt.number, attempt.renewals, limit, self.now))
+
+    @rule(answers=st.booleans(), tries_left=st.booleans())
+    def the_platform_is_asked(self, answers: bool, tries_left: bool) -> None:
+        if not self.move(lambda it: rules.begin_asking(it, self.now, self.now)):
+            return
+        assert self.ledger.attempt is not None
+        number = self.ledger.attempt.number
+        if not answers:
+            self.move(lambda it: rules.mark_unknown(it, number, "no answer", self.now, self.now))
+        elif self.public:
+            self.move(lambda it: rules.publish(it, number, "x", "https://x", self.now))
+        else:
+            retry_at = self.now if tries_left else None
+            self.move(lambda it: rules.mark_absent(it, number, CALL_TIMEOUT, retry_at, self.now))
+
+    @rule()
+    def a_person_retries(self) -> None:
+        self.move(lambda it: rules.retry(it, "Rita", self.now))
+
+    @rule()
+    def a_person_looks_and_resolves(self) -> None:
+        """They look once the call is over, and say what they see."""
+        calls_over = all(worker.deadline is None or self.now >= worker.deadline for worker in self.workers)
+        if self.public or calls_over:
+            self.move(lambda it: rules.resolve(it, "Rita", self.now, published=bool(self.public), url="https://x"))
+
+    @rule()
+    def a_person_cancels(self) -> None:
+        self.move(lambda it: rules.cancel(it, "Rita", self.now))
+
+    @rule(seconds=st.sampled_from([0, 100]))
+    def a_person_moves_the_time(self, seconds: int) -> None:
+        at = self.now + timedelta(seconds=seconds)
+        self.move(lambda it: rules.reschedule(it, "Rita", at, None, self.now))
+
+    @rule()
+    def the_approval_is_withdrawn(self) -> None:
+        self.move(lambda it: rules.withdraw(it, "changed", self.now))
+        if self.ledger.state is PublicationState.WITHDRAWN and self.public == 0:
+            self.withdrawn_unarmed = True
+
+    @invariant()
+    def never_public_twice(self) -> None:
+        assert self.public <= 1
+
+    @invariant()
+    def published_is_true(self) -> None:
+        if hasattr(self, "ledger") and self.ledger.state is PublicationState.PUBLISHED:
+            assert self.public == 1
+            assert any(attempt.armed_at is not None for attempt in self.ledger.attempts)
+
+    @invariant()
+    def withdrawn_stays_unpublished(self) -> None:
+        if self.withdrawn_unarmed:
+            assert self.public == 0
+            assert self.ledger.state is PublicationState.WITHDRAWN
+
+
+TestNeverTwice = NeverTwice.TestCase
+TestNeverTwice.settings = settings(max_examples=150, stateful_step_count=40, deadline=None)
