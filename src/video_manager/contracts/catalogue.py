@@ -5,7 +5,8 @@ from video_manager.contracts.envelope import Body, Envelope
 from video_manager.errors import PermanentError
 
 COMMANDS: tuple[type[Body], ...] = (
-    commands.OpenJob, commands.CancelJob, commands.Render, commands.Process, commands.CreatePublication,
+    commands.OpenJob, commands.CancelJob,
+    commands.AdjustJob, commands.Render, commands.Process, commands.CreatePublication,
     commands.WithdrawPublication,
 )  # fmt: skip
 

@@ -22,6 +22,16 @@ class CancelJob(Body):
 
     type: ClassVar[str] = "job.cancel"
     job_id: str
+    round: int = 0
+
+
+class AdjustJob(Body):
+    """To the manager: change a queued job's priority, or let it wait."""
+
+    type: ClassVar[str] = "job.adjust"
+    job_id: str
+    priority: int
+    paused: bool
 
 
 class Render(Body):

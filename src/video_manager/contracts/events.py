@@ -175,15 +175,15 @@ class NotificationCreated(Body):
     title: str
 
 
+PUBLICATION_EVENTS: tuple[type[_PublicationChanged], ...] = (
+    PublicationScheduled, PublicationUploading, PublicationPending, PublicationPublished, PublicationFailed,
+    PublicationUnknown, PublicationActionRequired, PublicationCancelled, PublicationWithdrawn,
+)  # fmt: skip
+
+
 def publication_event(state: str) -> type[_PublicationChanged]:
     """The event class of a publication's new state."""
     return _BY_STATE[state]
 
 
-_BY_STATE: dict[str, type[_PublicationChanged]] = {
-    kind.type.removeprefix("publication."): kind
-    for kind in (
-        PublicationScheduled, PublicationUploading, PublicationPending, PublicationPublished, PublicationFailed,
-        PublicationUnknown, PublicationActionRequired, PublicationCancelled, PublicationWithdrawn,
-    )
-}  # fmt: skip
+_BY_STATE = {kind.type.removeprefix("publication."): kind for kind in PUBLICATION_EVENTS}

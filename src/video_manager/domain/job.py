@@ -72,13 +72,13 @@ def job_id(video_id: str, version: int, kind: JobKind) -> str:
 
 
 def reopen(job: Job, again: Job) -> Job:
-    """A person asked to try again: the same job starts over, its attempts count on, so old ones stay fenced.
+    """A person asked to try again: the same job starts over with the next attempt, so that older ones stay fenced.
 
     Without effect for a round that the job already had (a repeated message).
     """
     if again.round <= job.round:
         return job
-    return again.with_(attempt=job.attempt)
+    return again.with_(attempt=job.attempt + 1)
 
 
 def claim(job: Job, worker: str, now: Instant) -> Job:
@@ -124,6 +124,18 @@ def give_back(job: Job, attempt: int) -> Job:
     return job.with_(state=JobState.QUEUED, worker=None, progress=0.0, stage="queued")
 
 
+def adjust(job: Job, priority: int, *, paused: bool) -> Job:
+    """Priority and pause act on queued jobs; a claimed one keeps them for its next time in the queue."""
+    return job.with_(priority=priority, paused=paused) if job.state in OPEN_JOB_STATES else job
+
+
+def void_lease(job: Job) -> Job:
+    """The whole system stopped and with it the worker: queue the job again; it is not the job's fault."""
+    if job.state is not JobState.CLAIMED:
+        return job
+    return job.with_(state=JobState.QUEUED, worker=None, progress=0.0, stage="queued again")
+
+
 def expire_lease(job: Job, attempt: int, renewals: int, max_crashes: int, now: Instant) -> Job:
     """The observer saw (attempt, renewals) stand still for a whole lease: queue the job again, or give up on a
     job that took down `max_crashes` workers. Without effect when the job moved on meanwhile."""
@@ -136,8 +148,11 @@ def expire_lease(job: Job, attempt: int, renewals: int, max_crashes: int, now: I
     return job.with_(state=JobState.QUEUED, crashes=crashes, worker=None, progress=0.0, stage="queued again")
 
 
-def cancel(job: Job, now: Instant) -> Job:
-    """Cancelled at once, whether or not its owner still lives; the owner learns it at its next renewal."""
-    if job.state not in OPEN_JOB_STATES:
+def cancel(job: Job, round_: int, now: Instant) -> Job:
+    """Cancelled at once, whether or not its owner still lives; the owner learns it at its next renewal.
+
+    Without effect on a later round: a person's retry overtook the cancelling.
+    """
+    if job.state not in OPEN_JOB_STATES or job.round > round_:
         return job
     return job.with_(state=JobState.CANCELLED, stage="cancelled", ended_at=now)

@@ -129,6 +129,8 @@ class Version(Frozen):
 
     number: int
     spec: RenderSpec
+    given: dict[str, Any] = {}
+    """The options a person set; the others were drawn by the seed or are the generator's defaults."""
     state: VersionState = VersionState.REQUESTED
     verdict: Verdict = Verdict.NONE
     files: tuple[MediaFile, ...] = ()
@@ -221,7 +223,12 @@ class Video(Frozen):
     reviews: tuple[Review, ...] = ()
     approvals: tuple[Approval, ...] = ()
     publications: dict[str, str] = {}
+    let_go: tuple[str, ...] = ()
+    """Ids of files that no version names any more and whose bytes are still to be deleted."""
     priority: int = 5
+    """0 lowest .. 9 highest; acts on queued jobs."""
+    paused: bool = False
+    """Queued jobs of this video wait until it goes on."""
     created_by: str
     created_at: Instant
     updated_at: Instant
@@ -249,13 +256,22 @@ class Video(Frozen):
             return verdicts.get(version.verdict, VideoState.REJECTED)
         return VideoState(version.state.value)
 
+    @computed_field  # type: ignore[prop-decorator]
+    @property
+    def lets_go(self) -> bool:
+        """Whether bytes are still to be deleted; stored so that a crash in between is found again."""
+        return bool(self.let_go)
+
     def put(self, version: Version, now: Instant) -> "Video":
-        """A copy in which this version replaces the one with its number."""
+        """A copy in which this version replaces the one with its number; files it no longer names are let go."""
+        old = self.version(version.number)
         versions = tuple(version if old.number == version.number else old for old in self.versions)
-        return self.with_(versions=versions, updated_at=now)
+        kept = {file.id for file in version.files}
+        dropped = tuple(file.id for file in old.files if file.id not in kept)
+        return self.with_(versions=versions, let_go=(*self.let_go, *dropped), updated_at=now)
 
 
-def _require(video: Video, version: Version, allowed: Sequence[VersionState], verb: str) -> None:
+def require_state(video: Video, version: Version, allowed: Sequence[VersionState], verb: str) -> None:
     if video.deleted_at is not None:
         raise InvalidTransition(f"video {video.id} is deleted")
     if version.state not in allowed:
@@ -265,18 +281,20 @@ def _require(video: Video, version: Version, allowed: Sequence[VersionState], ve
 # ---- technical transitions ----------------------------------------------------------------------------
 
 
-def add_version(video: Video, spec: RenderSpec, metadata: Metadata, author: str, now: Instant) -> Video:
+def add_version(
+    video: Video, spec: RenderSpec, given: dict[str, Any], metadata: Metadata, author: str, now: Instant
+) -> Video:
     """A new cut beside the old ones; older approvals stay as they are."""
     if video.deleted_at is not None:
         raise InvalidTransition(f"video {video.id} is deleted")
     number = video.newest.number + 1
-    version = Version(number=number, spec=spec, metadata=metadata, created_by=author, created_at=now)
+    version = Version(number=number, spec=spec, given=given, metadata=metadata, created_by=author, created_at=now)
     return video.with_(versions=(*video.versions, version), updated_at=now)
 
 
 def start_rendering(video: Video, number: int, now: Instant) -> Video:
     version = video.version(number)
-    _require(video, version, [VersionState.REQUESTED], "rendered")
+    require_state(video, version, [VersionState.REQUESTED], "rendered")
     return video.put(version.with_(state=VersionState.RENDERING), now)
 
 
@@ -286,7 +304,7 @@ def start_processing(
 ) -> Video:  # fmt: skip
     """The render is there. Suggestions fill only what a person has left empty."""
     version = video.version(number)
-    _require(video, version, [VersionState.REQUESTED, VersionState.RENDERING], "processed")
+    require_state(video, version, [VersionState.REQUESTED, VersionState.RENDERING], "processed")
     metadata = version.metadata
     if suggested is not None:
         metadata = metadata.with_(
@@ -307,7 +325,7 @@ def make_ready(
 ) -> Video:  # fmt: skip
     """Processing is done: its files replace the render's, and the version waits for a person."""
     version = video.version(number)
-    _require(video, version, [VersionState.PROCESSING], "made ready")
+    require_state(video, version, [VersionState.PROCESSING], "made ready")
     thumbnail = next((file.id for file in files if file.role is MediaRole.THUMBNAIL), None)
     changed = version.with_(
         state=VersionState.READY, files=tuple(files), checks=report, facts={**version.facts, **facts},
@@ -318,92 +336,19 @@ def make_ready(
 
 def fail_version(video: Video, number: int, error: str, now: Instant) -> Video:
     version = video.version(number)
-    _require(video, version, sorted(OPEN_VERSION_STATES), "failed")
+    require_state(video, version, sorted(OPEN_VERSION_STATES), "failed")
     return video.put(version.with_(state=VersionState.FAILED, error=error), now)
 
 
 def cancel_version(video: Video, number: int, now: Instant) -> Video:
     version = video.version(number)
-    _require(video, version, sorted(OPEN_VERSION_STATES), "cancelled")
+    require_state(video, version, sorted(OPEN_VERSION_STATES), "cancelled")
     return video.put(version.with_(state=VersionState.CANCELLED), now)
 
 
 def retry_version(video: Video, number: int, now: Instant) -> Video:
     """Start a failed or cancelled version again from its spec."""
     version = video.version(number)
-    _require(video, version, [VersionState.FAILED, VersionState.CANCELLED], "retried")
+    require_state(video, version, [VersionState.FAILED, VersionState.CANCELLED], "retried")
     changed = version.with_(state=VersionState.REQUESTED, error=None, files=(), retries=version.retries + 1)
     return video.put(changed, now)
-
-
-# ---- verdicts -----------------------------------------------------------------------------------------
-
-
-def approve(video: Video, number: int, approvals: Sequence[Approval], review: Review, now: Instant) -> Video:
-    """Bind the approvals. An older approval of the same channel and version is replaced, so voided."""
-    version = video.version(number)
-    _require(video, version, [VersionState.READY], "approved")
-    channels = {approval.channel_id for approval in approvals}
-    kept = tuple(
-        old.with_(voided_at=now, void_reason="approved again")
-        if old.voided_at is None and old.version == number and old.channel_id in channels
-        else old
-        for old in video.approvals
-    )
-    changed = video.put(version.with_(verdict=Verdict.APPROVED), now)
-    return changed.with_(approvals=(*kept, *approvals), reviews=(*video.reviews, review))
-
-
-def reject(video: Video, number: int, review: Review, now: Instant, *, keep_files: bool) -> Video:
-    """Rejecting voids the version's approvals; without `keep_files` its bytes are let go."""
-    version = video.version(number)
-    _require(video, version, [VersionState.READY], "rejected")
-    files = version.files if keep_files else ()
-    changed = video.put(version.with_(verdict=Verdict.REJECTED, files=files), now)
-    changed = changed.with_(reviews=(*video.reviews, review))
-    return void_approvals(changed, number, "the version was rejected", now)
-
-
-def edit_metadata(video: Video, number: int, metadata: Metadata, now: Instant) -> Video:
-    """A real change voids the approvals of that version, which then needs a verdict again."""
-    version = video.version(number)
-    if metadata == version.metadata:
-        return video
-    if video.deleted_at is not None:
-        raise InvalidTransition(f"video {video.id} is deleted")
-    changed = video.put(version.with_(metadata=metadata), now)
-    return void_approvals(changed, number, "title, text or thumbnail changed after the approval", now)
-
-
-def void_approvals(video: Video, number: int, reason: str, now: Instant) -> Video:
-    version = video.version(number)
-    approvals = tuple(
-        approval.with_(voided_at=now, void_reason=reason)
-        if approval.version == number and approval.voided_at is None
-        else approval
-        for approval in video.approvals
-    )
-    if approvals == video.approvals:
-        return video
-    if version.verdict is Verdict.APPROVED:
-        video = video.put(version.with_(verdict=Verdict.NONE), now)
-    return video.with_(approvals=approvals, updated_at=now)
-
-
-def voided_between(before: Video, after: Video) -> tuple[Approval, ...]:
-    """The approvals that were in force before and are not any more."""
-    in_force = {approval.id for approval in before.approvals if approval.voided_at is None}
-    return tuple(item for item in after.approvals if item.id in in_force and item.voided_at is not None)
-
-
-def delete(video: Video, now: Instant) -> Video:
-    """Delete the video: every open version is cancelled, every approval voided, the bytes are let go."""
-    if video.deleted_at is not None:
-        return video
-    for version in video.versions:
-        video = void_approvals(video, version.number, "the video was deleted", now)
-    versions = tuple(
-        version.with_(files=(), state=VersionState.CANCELLED if version.state in OPEN_VERSION_STATES else version.state)
-        for version in video.versions
-    )
-    return video.with_(versions=versions, deleted_at=now, updated_at=now)
