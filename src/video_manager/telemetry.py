@@ -28,6 +28,10 @@ _QUIET = ("httpx", "httpcore", "apprise", "urllib3", "asyncio", "watchfiles", "e
 _STANDARD_FIELDS = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "request_id", "correlation_id"}
 
 
+class _OurHandler(logging.StreamHandler[TextIO]):
+    """Known by its class, so that handlers of others (a test's) stay."""
+
+
 @contextmanager
 def correlated(id: str | None) -> Iterator[None]:
     """Log lines written inside carry this correlation id."""
@@ -39,12 +43,14 @@ def correlated(id: str | None) -> Iterator[None]:
 
 
 def configure_logging(settings: Settings, stream: TextIO | None = None) -> None:
-    """One handler on the root logger (stderr unless told otherwise). Again without effect on what is logged twice."""
-    handler = logging.StreamHandler(stream or sys.stderr)
+    """Log to `stream` (stderr unless told otherwise). Called again it replaces its own earlier handler only."""
+    handler = _OurHandler(stream or sys.stderr)
     handler.setFormatter(JsonFormatter() if settings.log_json else TextFormatter())
     handler.addFilter(_add_ids)
     root = logging.getLogger()
-    root.handlers[:] = [handler]
+    for old in [old for old in root.handlers if isinstance(old, _OurHandler)]:
+        root.removeHandler(old)
+    root.addHandler(handler)
     root.setLevel(settings.log_level)
     for name in _QUIET:
         logging.getLogger(name).setLevel(max(logging.WARNING, root.level))

@@ -1,0 +1,133 @@
+"""What every test gets: no connections to elsewhere, no unexpected ERROR logs, its own data folder."""
+
+import logging
+import os
+import re
+import shutil
+import socket
+import sys
+from collections.abc import Iterator
+from ipaddress import ip_address
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from video_manager.settings import PREFIX, Settings
+
+# ---- nothing leaves this machine ----------------------------------------------------------------------
+
+
+class OutsideConnection(RuntimeError):
+    """A test tried to reach another machine."""
+
+
+def _refuse_outside(event: str, arguments: tuple[Any, ...]) -> None:
+    if event not in ("socket.connect", "socket.sendto", "socket.getaddrinfo"):
+        return
+    host = arguments[0] if event == "socket.getaddrinfo" else arguments[1][0]
+    if event != "socket.getaddrinfo" and not isinstance(arguments[1], tuple):
+        return  # a Unix socket
+    name = host.decode() if isinstance(host, bytes) else host
+    if name is None or name in ("", "localhost") or name.endswith(".localhost"):
+        return
+    try:
+        inside = ip_address(name.partition("%")[0]).is_loopback or name in ("0.0.0.0", "::")  # noqa: S104
+        inside = inside or event == "socket.getaddrinfo"  # an address needs no looking up
+    except ValueError:
+        inside = name in (socket.gethostname(), "testserver") or name.endswith(".invalid")
+    if not inside:
+        raise OutsideConnection(f"a test tried to reach {name}: tests use only this machine's loopback")
+
+
+sys.addaudithook(_refuse_outside)
+
+
+# ---- an unexpected ERROR in the log fails the test ----------------------------------------------------
+
+
+class _Errors(logging.Handler):
+    def __init__(self) -> None:
+        super().__init__(logging.ERROR)
+        self.messages: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        text = f"{record.name}: {record.getMessage()}"
+        if record.exc_info and record.exc_info[1] is not None:
+            text += f" ({record.exc_info[1]!r})"
+        self.messages.append(text)
+
+
+@pytest.fixture(autouse=True)
+def error_log(request: pytest.FixtureRequest) -> Iterator[list[str]]:
+    """The ERROR lines logged so far. `@pytest.mark.logs_errors(pattern)` says that lines matching the pattern must
+    occur; any other ERROR line fails the test."""
+    collected = _Errors()
+    root = logging.getLogger()
+    root.addHandler(collected)
+    yield collected.messages
+    root.removeHandler(collected)
+    marks = list(request.node.iter_markers("logs_errors"))
+    patterns = [mark.args[0] if mark.args else "." for mark in marks]
+    unexpected = [line for line in collected.messages if not any(re.search(pattern, line) for pattern in patterns)]
+    if unexpected:
+        pytest.fail("unexpected ERROR in the log:\n  " + "\n  ".join(unexpected), pytrace=False)
+    missing = [pattern for pattern in patterns if not any(re.search(pattern, line) for line in collected.messages)]
+    if missing:
+        pytest.fail(f"expected an ERROR in the log that matches {' and '.join(missing)}", pytrace=False)
+
+
+# ---- settings and folders -----------------------------------------------------------------------------
+
+
+@pytest.fixture(autouse=True)
+def _no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The developer's own VIDEO_MANAGER_* variables do not reach the tests."""
+    for name in list(os.environ):
+        if name.startswith(PREFIX) and "_TEST_" not in name:
+            monkeypatch.delenv(name)
+
+
+@pytest.fixture
+def data_dir(tmp_path: Path) -> Path:
+    folder = tmp_path / "data"
+    folder.mkdir()
+    return folder
+
+
+@pytest.fixture
+def free_port() -> int:
+    """A port that was free a moment ago."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return int(listener.getsockname()[1])
+
+
+@pytest.fixture
+def settings(data_dir: Path, free_port: int) -> Settings:
+    """The laptop profile in a folder and on a port of this test alone, without the sample video."""
+    return Settings(data_dir=data_dir, port=free_port, sample_video=False)
+
+
+@pytest.fixture(scope="session")
+def chromium() -> str:
+    """The path of a Chromium. ./test installs one where it may; without one the test is skipped, loudly."""
+    for name in ("chromium", "chromium-browser", "google-chrome"):
+        if path := shutil.which(name):
+            return path
+    pytest.skip("no Chromium: sudo apt-get install chromium")
+
+
+# ---- the last words -----------------------------------------------------------------------------------
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Nothing skipped and no failed linter goes unseen: both are said right before pytest's own last line."""
+    skipped = len(terminalreporter.stats.get("skipped", []))
+    if skipped:
+        terminalreporter.section("not everything ran", sep="!", red=True, bold=True)
+        terminalreporter.write_line(f"{skipped} skipped; the reasons are above, each as SKIPPED", red=True)
+    failed = os.environ.get("VIDEO_MANAGER_TEST_FAILED_CHECKS", "").strip()
+    if failed:
+        terminalreporter.section("failed before the tests", sep="!", red=True, bold=True)
+        terminalreporter.write_line(f"{failed}: see the top of this output; ./test fails", red=True)
