@@ -1,0 +1,70 @@
+"""Whether the system is alive and ready, and its metrics."""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Mapping
+
+from fastapi import APIRouter, Request
+from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
+from starlette.responses import JSONResponse, Response
+
+from video_manager.domain.access import Actor, Right
+from video_manager.errors import Unauthenticated
+from video_manager.gateway.origins import LOOPBACK_NAMES, host_name
+
+Probe = Callable[[], Awaitable[None]]
+"""Asks one dependency for a sign of life; raises when it gives none."""
+
+PROBE_TIMEOUT_SECONDS = 3.0
+
+logger = logging.getLogger(__name__)
+
+
+def health_routes(probes: Mapping[str, Probe], registry: CollectorRegistry) -> APIRouter:
+    router = APIRouter(tags=["health"])
+
+    @router.get("/health/live")
+    @router.head("/health/live", include_in_schema=False)
+    async def live() -> dict[str, str]:
+        """The process answers."""
+        return {"status": "ok"}
+
+    @router.get("/health/ready", responses={503: {"description": "A dependency is gone."}})
+    @router.head("/health/ready", include_in_schema=False)
+    async def ready() -> JSONResponse:
+        """Every dependency answers; 503 and which one when not. Reasons are in the log only."""
+        states = dict(zip(probes, await asyncio.gather(*map(_state, probes, probes.values())), strict=True))
+        fine = all(state == "ok" for state in states.values())
+        return JSONResponse({"status": "ok" if fine else "unavailable", "dependencies": states}, 200 if fine else 503)
+
+    @router.get("/metrics", response_class=Response, responses={200: {"content": {"text/plain": {}}}})
+    @router.head("/metrics", include_in_schema=False)
+    async def metrics(request: Request) -> Response:
+        """Prometheus text, for this machine itself and for administrators."""
+        if not _from_this_machine(request):
+            actor = getattr(request.state, "actor", None)
+            if not isinstance(actor, Actor):
+                raise Unauthenticated("metrics from another machine need an API key with the role admin")
+            actor.require(Right.ADMINISTER)
+        return Response(generate_latest(registry), media_type=CONTENT_TYPE_LATEST)
+
+    return router
+
+
+async def _state(name: str, probe: Probe) -> str:
+    try:
+        async with asyncio.timeout(PROBE_TIMEOUT_SECONDS):
+            await probe()
+    except Exception as error:  # noqa: BLE001 - whatever it is, the dependency is not ready
+        logger.warning("%s is not ready: %s", name, error or type(error).__name__)
+        return "unavailable"
+    return "ok"
+
+
+def _from_this_machine(request: Request) -> bool:
+    """A direct connection over loopback. Not one through a proxy on this machine, and not one that a web page made
+    under a name of its own which it let point here."""
+    forwarded = any(name in request.headers for name in ("x-forwarded-for", "forwarded", "x-real-ip"))
+    client = request.client.host if request.client else ""
+    named = host_name(request.headers.get("host", ""))
+    return not forwarded and client in LOOPBACK_NAMES and named in LOOPBACK_NAMES
