@@ -5,14 +5,24 @@ import contextlib
 import errno
 import signal
 from collections.abc import Callable, Sequence
+from typing import Protocol
 
 from video_manager.errors import PermanentError, StorageFull
 from video_manager.media.ffmpeg_binary import ffmpeg_path
 from video_manager.media.guarded_process import guarded_command
 
-__all__ = ["FfmpegTool", "failure", "ffmpeg_command", "ffmpeg_path", "is_disk_full", "run_ffmpeg"]
+__all__ = ["Ffmpeg", "FfmpegTool", "failure", "ffmpeg_command", "ffmpeg_path", "is_disk_full", "run_ffmpeg"]
 
 ProgressListener = Callable[[float], None]
+
+
+class Ffmpeg(Protocol):
+    """What the functions of this package need of the media tool that a plugin is handed."""
+
+    async def ffmpeg(
+        self, arguments: Sequence[str], *, total_seconds: float | None = None, stage: str | None = None
+    ) -> str: ...
+
 
 _DISK_FULL_WORDS = ("No space left on device", "Disk quota exceeded", "File too large")
 _DISK_FULL_ERRORS = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})

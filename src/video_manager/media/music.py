@@ -1,5 +1,6 @@
 """Background music, composed from a seed: a pad of chords, keys, bass and soft drums, looped without a seam."""
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -18,10 +19,12 @@ _ROOT_MEAN_SQUARE = 0.1
 """-20 dBFS."""
 
 
-def compose(mood: Mood, duration_seconds: float, seed: int) -> "NDArray[np.float32]":
+def compose(
+    mood: Mood, duration_seconds: float, seed: int, on_progress: Callable[[float], None] = lambda _: None
+) -> "NDArray[np.float32]":
     """Music of this length at SAMPLE_RATE, shape (samples, 2), faded at both ends. The same arguments give the same
     samples."""
-    loop = _Loop(ARRANGEMENTS[mood], np.random.default_rng([seed, 0x6D757369])).render()
+    loop = _Loop(ARRANGEMENTS[mood], np.random.default_rng([seed, 0x6D757369])).render(on_progress)
     samples = max(1, round(duration_seconds * SAMPLE_RATE))
     music = np.resize(loop, (samples, 2))
     time = np.arange(samples, dtype=np.float32) / SAMPLE_RATE
@@ -42,8 +45,9 @@ class _Loop:
         self._dry = np.zeros((length, 2), np.float32)
         self._wet = np.zeros((length, 2), np.float32)
 
-    def render(self) -> "NDArray[np.float32]":
+    def render(self, on_progress: Callable[[float], None]) -> "NDArray[np.float32]":
         for bar in range(_BARS):
+            on_progress(bar / _BARS)
             degree = self._progression[bar % 4]
             self._play_pad(bar, degree)
             self._play_keys(bar, degree)

@@ -25,6 +25,7 @@ class Script:
 
     title: str
     paragraphs: tuple[tuple[str, ...], ...]
+    has_heading: bool = False
 
     @property
     def word_count(self) -> int:
@@ -51,7 +52,7 @@ def read_script(text: str) -> Script:
     if not paragraphs:
         paragraphs = [(_closed(heading),) for heading in headings]
     first = headings[0] if headings else (paragraphs[0][0] if paragraphs else "")
-    return Script(shorten(first.rstrip(".:;, "), _TITLE_LIMIT), tuple(paragraphs))
+    return Script(shorten(first.rstrip(".:;, "), _TITLE_LIMIT), tuple(paragraphs), bool(headings))
 
 
 def readable_share(text: str) -> float:
