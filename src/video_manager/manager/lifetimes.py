@@ -2,7 +2,6 @@
 may need them, then as the retention setting says. A sweeper removes what a crash left behind."""
 
 import asyncio
-import contextlib
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from datetime import datetime, timedelta
@@ -18,6 +17,7 @@ from video_manager.repository import Repository, instant_text
 SWEEP_AGE = timedelta(hours=24)
 """A file that nothing names is left alone so long: an upload or attempt may be about to name it."""
 SWEEP_SECONDS = 3600.0
+LATER_SECONDS = 5.0
 WAITING_STATES = ("requested", "rendering", "processing", "in_review", "failed", "cancelled")
 PUBLICATION_ENDED = frozenset({"published", "cancelled", "withdrawn"})
 _BULKY = frozenset({MediaRole.SOURCE, MediaRole.MASTER, MediaRole.PREVIEW})
@@ -43,7 +43,8 @@ class Lifetimes:
         self._retention = retention
         self._others = others
         self._forget_source = forget_source
-        self._task: asyncio.Task[None] | None = None
+        self._later: set[str] = set()
+        self._tasks: list[asyncio.Task[None]] = []
 
     # ---- at once ----------------------------------------------------------------------------------------
 
@@ -67,9 +68,13 @@ class Lifetimes:
     async def release_sources(self, source_ids: Iterable[str]) -> None:
         """Delete sent-in files that no open version needs any more."""
         wanted = set(source_ids)
-        if wanted:
-            for source in wanted - await self._needed_sources() - await self._needed_elsewhere():
-                await self._forget_source(source)
+        if not wanted:
+            return
+        wanted -= await self._needed_sources()
+        held = wanted & await self._needed_elsewhere()
+        self._later |= held  # handed over to a request just now; looked at again soon
+        for source in wanted - held:
+            await self._forget_source(source)
 
     def sources_of(self, versions: Iterable[Version]) -> set[str]:
         """Ids of the sent-in files that these versions were made from."""
@@ -159,23 +164,32 @@ class Lifetimes:
             await self.settle(loaded.value.id)
 
     async def start(self) -> None:
-        self._task = asyncio.create_task(self._run(), name="lifetimes")
+        self._tasks = [
+            asyncio.create_task(self._every(SWEEP_SECONDS, self._clean_up), name="lifetimes"),
+            asyncio.create_task(self._every(LATER_SECONDS, self._release_later), name="lifetimes, later"),
+        ]
 
     async def stop(self) -> None:
-        if self._task is not None:
-            self._task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._task
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
 
-    async def _run(self) -> None:
+    async def _clean_up(self) -> None:
+        await self.settle_all()
+        await self.apply_retention()
+        await self.sweep()
+
+    async def _release_later(self) -> None:
+        waiting, self._later = self._later, set()
+        await self.release_sources(waiting)
+
+    async def _every(self, seconds: float, work: Callable[[], Awaitable[None]]) -> None:
         while True:
             try:
-                await self.settle_all()
-                await self.apply_retention()
-                await self.sweep()
+                await work()
             except Exception:
-                log.exception("sweeping files failed; it is tried again in an hour")
-            await self._clock.sleep(SWEEP_SECONDS)
+                log.exception("letting go of files failed; it is tried again in %.0f s", seconds)
+            await self._clock.sleep(seconds)
 
 
 def _files_of(job: Job) -> Iterable[str]:

@@ -40,6 +40,7 @@ def router(videos: VideoService, reviews: ReviewService, files: FileStore) -> AP
     """Everything about videos."""
     routes = APIRouter(tags=["videos"])
     _add_video_routes(routes, videos, reviews)
+    _add_control_routes(routes, videos)
     _add_version_routes(routes, videos, reviews, files)
     _add_review_routes(routes, reviews)
     return routes
@@ -86,6 +87,8 @@ def _add_video_routes(routes: APIRouter, videos: VideoService, reviews: ReviewSe
         """Its files go; what is scheduled is withdrawn. 409 while one of its publications is uploading."""
         await videos.delete(actor, id, revision)
 
+
+def _add_control_routes(routes: APIRouter, videos: VideoService) -> None:
     @routes.post("/videos/{id}/cancel")
     async def cancel_video(id: str, actor: CurrentActor, revision: ExpectedRevision, response: Response) -> VideoView:
         return _tagged(response, await videos.cancel(actor, id, revision))

@@ -12,7 +12,16 @@ from video_manager.domain import review
 from video_manager.domain import video as rules
 from video_manager.domain.access import Actor, Right
 from video_manager.domain.job import JobKind, job_id
-from video_manager.domain.video import OPEN_VERSION_STATES, MediaFile, MediaRole, Metadata, RenderSpec, Version, Video
+from video_manager.domain.video import (
+    OPEN_VERSION_STATES,
+    MediaFile,
+    MediaRole,
+    Metadata,
+    Recipe,
+    RenderSpec,
+    Version,
+    Video,
+)
 from video_manager.errors import Conflict, FieldError, InvalidInput, NotFound, StorageFull, TooManyRequests
 from video_manager.manager.jobs import JobService
 from video_manager.manager.lifetimes import Lifetimes
@@ -64,9 +73,18 @@ class VideoService:
     """Use cases on videos. Every one that changes something saves once, with its messages."""
 
     def __init__(
-        self, videos: Repository[Video], jobs: JobService, registry: Registry, files: FileStore, clock: Clock,
-        sources: SourceFiles, publications: PublicationGuard, channels: Channels, lifetimes: Lifetimes, limits: RequestLimits,
-    ) -> None:  # fmt: skip
+        self,
+        videos: Repository[Video],
+        jobs: JobService,
+        registry: Registry,
+        files: FileStore,
+        clock: Clock,
+        sources: SourceFiles,
+        publications: PublicationGuard,
+        channels: Channels,
+        lifetimes: Lifetimes,
+        limits: RequestLimits,
+    ) -> None:
         self._videos = videos
         self._jobs = jobs
         self._registry = registry
@@ -114,13 +132,7 @@ class VideoService:
                 await self._channels.channel_platform(channel)
             recipe = self._registry.resolve_recipe(one.recipe, one.generator, one.seed or 0)
             first = one.seed if one.seed is not None else secrets.randbits(48)
-            specs = [
-                RenderSpec(
-                    generator=one.generator, seed=first + offset, recipe=recipe,
-                    options=self._registry.resolve_options(PluginKind.GENERATOR, one.generator, one.options, first + offset),
-                )
-                for offset in range(one.count)
-            ]  # fmt: skip
+            specs = [self._spec(one.generator, one.options, first + offset, recipe) for offset in range(one.count)]
             await self._require_sources(specs[0])
         except InvalidInput as error:
             if not prefix:
@@ -174,13 +186,16 @@ class VideoService:
         changed = bool(request.options) or generator != base.spec.generator or request.recipe is not None
         fresh = None in request.options.values() or not changed
         seed = request.seed if request.seed is not None else secrets.randbits(48) if fresh else base.spec.seed
-        options = self._registry.resolve_options(PluginKind.GENERATOR, generator, given, seed)
         recipe = (
             base.spec.recipe
             if request.recipe is None
             else self._registry.resolve_recipe(request.recipe, generator, seed)
         )
-        return RenderSpec(generator=generator, options=options, seed=seed, recipe=recipe), given
+        return self._spec(generator, given, seed, recipe), given
+
+    def _spec(self, generator: str, given: dict[str, Any], seed: int, recipe: Recipe) -> RenderSpec:
+        options = self._registry.resolve_options(PluginKind.GENERATOR, generator, given, seed)
+        return RenderSpec(generator=generator, options=options, seed=seed, recipe=recipe)
 
     def add_version(
         self, video: Video, base: Version, spec: RenderSpec, given: dict[str, Any], actor: Actor

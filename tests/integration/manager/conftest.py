@@ -1,0 +1,206 @@
+"""A manager on the real embedded adapters, and a worker that only says what it would have done."""
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from video_manager.adapters.clock import SystemClock
+from video_manager.adapters.embedded.bus import SqliteBus
+from video_manager.adapters.embedded.documents import SqliteDocuments
+from video_manager.adapters.embedded.files import FolderFiles
+from video_manager.contracts.envelope import Envelope
+from video_manager.domain.access import Actor, Role
+from video_manager.domain.job import Job, JobResult
+from video_manager.domain.video import MediaFile, MediaRole, Video
+from video_manager.errors import NotFound
+from video_manager.manager.handlers import subscribe
+from video_manager.manager.jobs import JOBS, VIDEOS, JobService, LeaseSettings
+from video_manager.manager.lifetimes import Lifetimes
+from video_manager.manager.progress import ProgressService
+from video_manager.manager.requests import VideosRequest
+from video_manager.manager.reviewing import ReviewService
+from video_manager.manager.service import RequestLimits, VideoService
+from video_manager.manager.views import VideoView
+from video_manager.messaging import OutboxRelay
+from video_manager.plugins.api import (
+    Context,
+    Generator,
+    Options,
+    RenderInput,
+    RenderResult,
+    drawn,
+    source_file,
+)
+from video_manager.plugins.discovery import find_plugins
+from video_manager.plugins.kinds import PluginKind
+from video_manager.plugins.registry import Registry
+from video_manager.ports import Subscription
+from video_manager.repository import Repository
+from video_manager.web import random_ids
+
+ADMIN = Actor(id="u1", name="Ada", role=Role.ADMIN)
+VIEWER = Actor(id="u2", name="Vic", role=Role.VIEWER)
+PRODUCER = Actor(id="u3", name="Pia", role=Role.PRODUCER)
+
+
+class PaintOptions(Options):
+    colour: str | None = drawn(["red", "green", "blue"], "Which colour.")
+    size: int = 3
+    picture: str | None = source_file("A picture.", "image/*", default=None)
+
+
+class Paint(Generator[PaintOptions]):
+    name = "paint"
+    title = "Paint"
+    description = "Only its options matter here; workers in these tests are played by `Played`."
+    Options = PaintOptions
+
+    async def render(self, input: RenderInput, options: PaintOptions, context: Context) -> RenderResult:
+        raise AssertionError("never run here")
+
+
+class Sent:
+    """Files that people sent in."""
+
+    def __init__(self) -> None:
+        self.files: dict[str, MediaFile] = {}
+        self.forgotten: list[str] = []
+
+    async def completed_file(self, id: str) -> MediaFile:
+        if id not in self.files:
+            raise NotFound(f"there is no upload {id!r}")
+        return self.files[id]
+
+    async def forget(self, id: str) -> None:
+        self.forgotten.append(id)
+
+
+class Publishing:
+    """What the manager asks publishing."""
+
+    def __init__(self) -> None:
+        self.busy: list[str] = []
+        self.needed: set[str] = set()
+        self.platforms = {"c1": "folder", "c2": "folder"}
+
+    async def open_for_video(self, video_id: str) -> Sequence[str]:
+        return self.busy
+
+    async def channel_platform(self, channel_id: str) -> str:
+        if channel_id not in self.platforms:
+            raise NotFound(f"there is no channel {channel_id!r}")
+        return self.platforms[channel_id]
+
+    async def needed_files(self) -> set[str]:
+        return self.needed
+
+
+@dataclass
+class Played:
+    """The manager's neighbours: it claims and ends jobs as real workers do, through the desk."""
+
+    videos: VideoService
+    reviews: ReviewService
+    jobs: JobService
+    lifetimes: Lifetimes
+    repository: Repository[Video]
+    job_repository: Repository[Job]
+    files: FolderFiles
+    sent: Sent
+    publishing: Publishing
+    relay: OutboxRelay
+    bus: SqliteBus
+    seen: list[Envelope]
+
+    async def store(self, name: str, role: MediaRole, content: bytes) -> MediaFile:
+        async def chunks() -> AsyncIterator[bytes]:
+            yield content
+
+        stored = await self.files.put(name, chunks())
+        return MediaFile(
+            id=name, role=role, name=f"{name}.bin", content_type="video/mp4", size_bytes=stored.size_bytes,
+            sha256=stored.sha256, duration_seconds=1.0,
+        )  # fmt: skip
+
+    async def request(self, **body: object) -> VideoView:
+        body = {"generator": "paint", "title": "A title", **body}
+        return (await self.videos.request(ADMIN, VideosRequest.model_validate(body), random_ids))[0]
+
+    async def settled(self) -> None:
+        """Until no message is waiting any more."""
+        for _ in range(400):
+            await asyncio.sleep(0.01)
+            if await self.relay.lag_seconds() == 0 and not any((await self.bus.depth()).values()):
+                return
+        raise AssertionError(f"messages keep waiting: {await self.bus.depth()}")
+
+    async def render(self, video_id: str, number: int = 1) -> Job:
+        """Claim and finish the render job; the version is being processed afterwards."""
+        await self.settled()
+        job = await self.jobs.claim(f"{video_id}.{number}.render", "w")
+        assert job is not None
+        source = await self.store(f"source-{video_id}-{number}-{job.attempt}", MediaRole.SOURCE, b"raw")
+        await self.jobs.finish(job.id, job.attempt, JobResult(files=(source,), suggested={"title": "Suggested"}))
+        await self.settled()
+        return job
+
+    async def process(self, video_id: str, number: int = 1) -> None:
+        job = await self.jobs.claim(f"{video_id}.{number}.processing", "w")
+        assert job is not None
+        files = [
+            await self.store(f"{role}-{video_id}-{number}-{index}", role, f"{role}{number}{index}".encode())
+            for index, role in enumerate([MediaRole.MASTER, MediaRole.THUMBNAIL, MediaRole.THUMBNAIL])
+        ]
+        report = {"checks": ["black"], "findings": [], "measured": {"integrated_lufs": -14.0}}
+        await self.jobs.finish(job.id, job.attempt, JobResult(files=tuple(files), report=report))
+        await self.settled()
+
+    async def make_ready(self, **body: object) -> VideoView:
+        view = await self.request(**body)
+        await self.render(view.id)
+        await self.process(view.id)
+        return await self.videos.get(ADMIN, view.id)
+
+    def sent_types(self) -> list[str]:
+        return [message.type for message in self.seen]
+
+
+@pytest.fixture
+async def played(tmp_path: Path) -> AsyncIterator[Played]:
+    store, files = SqliteDocuments(tmp_path / "documents.sqlite"), FolderFiles(tmp_path / "files")
+    bus, clock = SqliteBus(tmp_path / "bus.sqlite"), SystemClock()
+    for part in (store, files, bus):
+        await part.open()
+    registry = Registry([Paint, *find_plugins(None, [PluginKind.STEP, PluginKind.CHECK, PluginKind.PUBLISHER])])
+    videos, jobs = Repository(store, VIDEOS, Video), Repository(store, JOBS, Job)
+    await videos.register()
+    await jobs.register()
+    job_service = JobService(jobs, videos, registry, clock, LeaseSettings(lease_seconds=30, max_crashes=2))
+    sent, publishing = Sent(), Publishing()
+    lifetimes = Lifetimes(
+        videos, job_service, files, registry, clock, timedelta(days=30), [publishing.needed_files], sent.forget
+    )
+    service = VideoService(
+        videos, job_service, registry, files, clock, sent, publishing, publishing, lifetimes,
+        RequestLimits(max_videos=20, max_open_jobs=50, min_free_bytes=1),
+    )  # fmt: skip
+    reviews = ReviewService(videos, service, registry, clock, publishing, sent, files, lifetimes)
+    seen: list[Envelope] = []
+
+    async def note(message: Envelope) -> None:
+        seen.append(message)
+
+    everything = ("render.paint", "processing", "publication.*", "version.*", "review.*", "video.*", "job.cancelled")
+    await bus.consume(Subscription("everything", everything, note))
+    await subscribe(bus, job_service, ProgressService(videos, job_service, lifetimes, clock))
+    relay = OutboxRelay(store, bus, clock)
+    await relay.start()
+    yield Played(service, reviews, job_service, lifetimes, videos, jobs, files, sent, publishing, relay, bus, seen)
+    await relay.stop()
+    await bus.close()
+    await files.close()
+    await store.close()

@@ -1,0 +1,156 @@
+"""How long bytes and leases last."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from tests.integration.manager.conftest import ADMIN, Played
+from video_manager.domain.job import JobState
+from video_manager.domain.video import MediaFile, MediaRole, Video, VideoState
+from video_manager.manager.jobs import JobService, LeaseSettings
+from video_manager.manager.requests import ReviewRequest
+from video_manager.web import random_ids
+
+
+class HandClock:
+    """Turned by the test."""
+
+    def __init__(self) -> None:
+        self.seconds = 0.0
+
+    def now(self) -> datetime:
+        return datetime(2026, 11, 22, tzinfo=UTC) + timedelta(seconds=self.seconds)
+
+    def monotonic(self) -> float:
+        return self.seconds
+
+    async def sleep(self, seconds: float) -> None:
+        raise AssertionError("not used")
+
+
+async def test_a_silent_worker_loses_its_job_and_the_third_time_it_fails(played: Played) -> None:
+    view = await played.request()
+    await played.settled()
+    clock = HandClock()
+    desk = JobService(
+        played.job_repository, played.repository, played.jobs._registry, clock, LeaseSettings(30, max_crashes=2)
+    )
+    job_id = f"{view.id}.1.render"
+    assert await desk.claim(job_id, "w1") is not None
+    await desk.observe_leases()
+    clock.seconds = 29
+    await desk.renew(job_id, 1, 0.1, "alive")
+    await desk.observe_leases()
+    clock.seconds = 58
+    await desk.observe_leases()
+    assert (await desk.get(job_id)).state is JobState.CLAIMED
+    clock.seconds = 60
+    await desk.observe_leases()
+    assert (await desk.get(job_id)).state is JobState.QUEUED
+    await desk.finish(job_id, 1, (await played.jobs.get(job_id)).result or _no_files())  # late, but nobody else has it
+    assert (await desk.get(job_id)).state is JobState.FINISHED
+
+
+async def test_a_job_that_takes_down_its_workers_fails(played: Played) -> None:
+    view = await played.request()
+    await played.settled()
+    clock = HandClock()
+    desk = JobService(
+        played.job_repository, played.repository, played.jobs._registry, clock, LeaseSettings(30, max_crashes=2)
+    )
+    job_id = f"{view.id}.1.render"
+    for turn in range(2):
+        assert await desk.claim(job_id, f"w{turn}") is not None
+        await desk.observe_leases()
+        clock.seconds += 31
+        await desk.observe_leases()
+    await played.settled()
+    shown = await played.videos.get(ADMIN, view.id)
+    assert shown.state is VideoState.FAILED
+    assert "died 2 times" in str(shown.versions[0].error)
+
+
+async def test_a_new_start_voids_leases_without_blaming_the_job(played: Played) -> None:
+    view = await played.request()
+    for _ in range(5):
+        await played.settled()
+        assert await played.jobs.claim(f"{view.id}.1.render", "w") is not None
+        assert await played.jobs.void_leases() == 1
+    await played.settled()
+    job = await played.jobs.get(f"{view.id}.1.render")
+    assert (job.state, job.crashes, job.attempt) == (JobState.QUEUED, 0, 5)
+
+
+async def test_sent_in_files_stay_until_no_open_version_needs_them(played: Played) -> None:
+    picture = await played.store("picture", MediaRole.SOURCE, b"png")
+    played.sent.files["picture"] = picture
+    view = await played.make_ready(options={"picture": "picture"})
+    assert played.sent.forgotten == []  # a reviewer may ask for another version
+    body = ReviewRequest(version=1, decision="approve", channels=["c1"])
+    await played.reviews.review(ADMIN, view.id, body, random_ids)
+    assert played.sent.forgotten == ["picture"]
+
+
+async def test_a_source_shared_by_two_videos_stays_for_the_second(played: Played) -> None:
+    played.sent.files["picture"] = await played.store("picture", MediaRole.SOURCE, b"png")
+    first = await played.make_ready(options={"picture": "picture"})
+    second = await played.make_ready(options={"picture": "picture"})
+    await played.videos.delete(ADMIN, first.id)
+    assert played.sent.forgotten == []
+    await played.videos.delete(ADMIN, second.id)
+    assert played.sent.forgotten == ["picture"]
+
+
+async def test_retention_lets_go_of_old_masters_but_keeps_thumbnails(played: Played) -> None:
+    view = await played.make_ready()
+    waiting = await played.make_ready()
+    await played.reviews.review(ADMIN, view.id, ReviewRequest(version=1, decision="reject", reason="x"), random_ids)
+
+    def age(video: Video) -> Video:
+        old = datetime.now(UTC) - timedelta(days=40)
+        reviews = tuple(review.with_(at=old) for review in video.reviews)
+        versions = tuple(version.with_(ready_at=old) for version in video.versions)
+        return video.with_(updated_at=old, reviews=reviews, versions=versions)
+
+    for id in (view.id, waiting.id):
+        await played.repository.change(id, age)
+    assert await played.lifetimes.apply_retention() == 1
+    gone, kept = await played.videos.get(ADMIN, view.id), await played.videos.get(ADMIN, waiting.id)
+    assert [file.role for file in gone.versions[0].files] == ["thumbnail", "thumbnail"]
+    assert "master" in [file.role for file in kept.versions[0].files]
+    assert [item.id async for item in played.files.list() if item.id.startswith(f"master-{view.id}")] == []
+
+
+@pytest.mark.parametrize("open_publication", ["scheduled", "unknown", "failed"])
+async def test_retention_waits_for_publications(played: Played, open_publication: str) -> None:
+    view = await played.make_ready()
+    await played.reviews.review(ADMIN, view.id, ReviewRequest(version=1, decision="reject", reason="x"), random_ids)
+
+    def age(video: Video) -> Video:
+        old = datetime.now(UTC) - timedelta(days=40)
+        reviews = tuple(review.with_(at=old) for review in video.reviews)
+        versions = tuple(version.with_(ready_at=old) for version in video.versions)
+        return video.with_(updated_at=old, reviews=reviews, versions=versions, publications={"p": open_publication})
+
+    await played.repository.change(view.id, age)
+    assert await played.lifetimes.apply_retention() == 0
+
+
+async def test_the_sweeper_removes_only_what_nothing_names(played: Played) -> None:
+    view = await played.make_ready()
+    await played.store("stray", MediaRole.MASTER, b"left by a crash")
+    assert await played.lifetimes.sweep(timedelta(hours=24)) == 0
+    assert await played.lifetimes.sweep(timedelta(seconds=-1)) == 1
+    assert {item.id async for item in played.files.list()} == {file.id for file in view.versions[0].files}
+
+
+def _no_files() -> object:
+    from video_manager.domain.job import JobResult
+
+    return JobResult(files=(_file(),))
+
+
+def _file() -> MediaFile:
+    return MediaFile(
+        id="late", role=MediaRole.SOURCE, name="late", content_type="video/mp4", size_bytes=1, sha256="0" * 64
+    )

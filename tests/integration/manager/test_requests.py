@@ -1,0 +1,228 @@
+"""Requests become videos, versions and jobs; every refusal names the field."""
+
+import pytest
+
+from tests.integration.manager.conftest import ADMIN, PRODUCER, VIEWER, Played
+from video_manager.domain.job import JobState
+from video_manager.domain.video import MediaRole, VideoState
+from video_manager.errors import (
+    Conflict,
+    Forbidden,
+    InvalidInput,
+    InvalidTransition,
+    LeaseLost,
+    NotFound,
+    StaleRevision,
+    TooManyRequests,
+)
+from video_manager.manager.requests import VersionRequest, VideosRequest
+from video_manager.web import random_ids
+
+
+async def test_one_video_from_request_to_review(played: Played) -> None:
+    view = await played.request()
+    assert view.state is VideoState.REQUESTED
+    await played.settled()
+    job = await played.jobs.claim(f"{view.id}.1.render", "w")
+    assert job is not None
+    await played.settled()
+    await played.jobs.renew(job.id, job.attempt, 0.5, "painting")
+    shown = await played.videos.get(ADMIN, view.id)
+    assert (shown.state, shown.versions[0].progress, shown.versions[0].stage) == ("rendering", 0.375, "painting")
+    await played.jobs.give_back(job.id, job.attempt)
+    await played.render(view.id)
+    assert (await played.videos.get(ADMIN, view.id)).state is VideoState.PROCESSING
+    await played.process(view.id)
+    shown = await played.videos.get(ADMIN, view.id)
+    assert shown.state is VideoState.IN_REVIEW
+    assert [file.role for file in shown.versions[0].files] == ["master", "thumbnail", "thumbnail"]
+    assert shown.versions[0].metadata.thumbnail == shown.versions[0].files[1].id
+    assert "version.created" in played.sent_types()
+    assert "version.ready" in played.sent_types()
+
+
+async def test_the_render_file_goes_when_processing_is_done(played: Played) -> None:
+    view = await played.make_ready()
+    assert [item.id async for item in played.files.list() if item.id.startswith("source-")] == []
+    with pytest.raises(NotFound, match="no source file"):
+        await played.videos.file(ADMIN, view.id, 1, MediaRole.SOURCE)
+
+
+async def test_open_options_are_drawn_and_stored(played: Played) -> None:
+    first = await played.request(seed=7)
+    again = await played.request(seed=7)
+    colour = first.versions[0].spec.options["colour"]
+    assert colour in ("red", "green", "blue")
+    assert again.versions[0].spec == first.versions[0].spec
+    assert first.versions[0].given == {}
+
+
+async def test_count_and_several_generators(played: Played) -> None:
+    one = {"generator": "paint", "seed": 1, "count": 3}
+    views = await played.videos.request(
+        ADMIN, VideosRequest.model_validate({"requests": [one, {"generator": "paint"}]}), random_ids
+    )
+    assert len(views) == 4
+    assert [view.versions[0].spec.seed for view in views[:3]] == [1, 2, 3]
+
+
+@pytest.mark.parametrize(
+    ("body", "field"),
+    [
+        ({"generator": "nope"}, "generator"),
+        ({"options": {"size": "big"}}, "options.size"),
+        ({"options": {"sice": 1}}, "options.sice"),
+        ({"options": {"picture": "missing"}}, "options"),
+        ({"recipe": {"steps": [{"step": "nope"}]}}, "recipe.steps.0.step"),
+        ({"count": 21}, "count"),
+    ],
+)
+async def test_a_wrong_request_names_the_field(played: Played, body: dict[str, object], field: str) -> None:
+    with pytest.raises(InvalidInput) as caught:
+        await played.request(**body)
+    assert field in [error.field for error in caught.value.errors]
+    assert (await played.videos.list_videos(ADMIN)).items == []
+
+
+async def test_the_field_of_the_second_request_is_named_with_its_place(played: Played) -> None:
+    body = {"requests": [{"generator": "paint"}, {"generator": "paint", "options": {"size": "big"}}]}
+    with pytest.raises(InvalidInput) as caught:
+        await played.videos.request(ADMIN, VideosRequest.model_validate(body), random_ids)
+    assert [error.field for error in caught.value.errors] == ["requests.1.options.size"]
+
+
+async def test_an_unknown_channel_is_refused(played: Played) -> None:
+    with pytest.raises(NotFound, match="c9"):
+        await played.request(channels=["c9"])
+
+
+async def test_the_same_ids_create_nothing_again(played: Played) -> None:
+    def new_id(*parts: str | int) -> str:
+        return "fixed-" + "-".join(map(str, parts))
+
+    request = VideosRequest.model_validate({"generator": "paint", "count": 2})
+    first = await played.videos.request(ADMIN, request, new_id)
+    again = await played.videos.request(ADMIN, request, new_id)
+    assert [view.versions[0].spec for view in first] == [view.versions[0].spec for view in again]
+    assert len((await played.videos.list_videos(ADMIN)).items) == 2
+
+
+async def test_too_many_open_jobs(played: Played) -> None:
+    for _ in range(2):
+        await played.request(count=20)
+    await played.settled()
+    with pytest.raises(TooManyRequests):
+        await played.request(count=11)
+
+
+async def test_rights(played: Played) -> None:
+    with pytest.raises(Forbidden):
+        await played.videos.request(VIEWER, VideosRequest.model_validate({"generator": "paint"}), random_ids)
+    view = await played.request()
+    with pytest.raises(Forbidden):
+        await played.videos.delete(VIEWER, view.id)
+    assert (await played.videos.cancel(PRODUCER, view.id)).state is VideoState.CANCELLED
+
+
+async def test_cancel_ends_a_job_whose_owner_died_and_retry_starts_again(played: Played) -> None:
+    view = await played.request()
+    await played.settled()
+    dead = await played.jobs.claim(f"{view.id}.1.render", "dies")
+    assert dead is not None
+    await played.videos.cancel(ADMIN, view.id)
+    await played.settled()
+    assert (await played.jobs.get(dead.id)).state is JobState.CANCELLED
+    assert "job.cancelled" in played.sent_types()
+    with pytest.raises(LeaseLost):
+        await played.jobs.renew(dead.id, dead.attempt, 0.5, "late")
+    retried = await played.videos.retry(ADMIN, view.id)
+    assert retried.state is VideoState.REQUESTED
+    await played.settled()
+    with pytest.raises(LeaseLost):  # the attempt from before the retry stays fenced
+        await played.jobs.fail(dead.id, dead.attempt, "late")
+    await played.render(view.id)
+    assert (await played.videos.get(ADMIN, view.id)).state is VideoState.PROCESSING
+
+
+async def test_a_failed_video_says_why_and_can_be_retried(played: Played) -> None:
+    view = await played.request()
+    await played.settled()
+    job = await played.jobs.claim(f"{view.id}.1.render", "w")
+    assert job is not None
+    await played.jobs.fail(job.id, job.attempt, "ffmpeg: no such filter")
+    await played.settled()
+    failed = await played.videos.get(ADMIN, view.id)
+    assert (failed.state, failed.versions[0].error) == ("failed", "ffmpeg: no such filter")
+    assert "version.failed" in played.sent_types()
+    await played.videos.retry(ADMIN, view.id)
+    await played.render(view.id)
+    with pytest.raises(InvalidTransition):
+        await played.videos.retry(ADMIN, view.id)
+
+
+async def test_regenerate_keeps_the_look_unless_asked(played: Played) -> None:
+    view = await played.make_ready(options={"size": 5})
+    spec = view.versions[0].spec
+    changed = await played.videos.regenerate(ADMIN, view.id, VersionRequest(options={"size": 9}))
+    second = changed.versions[1].spec
+    assert (second.options["size"], second.options["colour"], second.seed) == (9, spec.options["colour"], spec.seed)
+    another = await played.videos.regenerate(ADMIN, view.id, VersionRequest())
+    assert another.versions[2].spec.seed != spec.seed
+    assert another.versions[2].spec.options["size"] == 9
+    assert another.state is VideoState.REQUESTED
+
+
+async def test_pause_and_priority_act_on_queued_jobs(played: Played) -> None:
+    view = await played.request()
+    await played.settled()
+    await played.videos.adjust(ADMIN, view.id, priority=None, paused=True)
+    await played.settled()
+    assert await played.jobs.claim(f"{view.id}.1.render", "w") is None
+    await played.videos.adjust(ADMIN, view.id, priority=9, paused=False)
+    await played.settled()
+    commands = [message for message in played.seen if message.type == "render.paint"]
+    assert commands[-1].priority == 9
+    assert await played.jobs.claim(f"{view.id}.1.render", "w") is not None
+
+
+async def test_a_stale_revision_is_refused(played: Played) -> None:
+    view = await played.request()
+    await played.videos.adjust(ADMIN, view.id, priority=7, paused=None)
+    with pytest.raises(StaleRevision):
+        await played.videos.cancel(ADMIN, view.id, expected_revision=view.revision)
+
+
+async def test_delete_frees_the_bytes_and_waits_for_uploads(played: Played) -> None:
+    view = await played.make_ready()
+    played.publishing.busy = ["p1"]
+    with pytest.raises(Conflict, match="p1"):
+        await played.videos.delete(ADMIN, view.id)
+    played.publishing.busy = []
+    await played.videos.delete(ADMIN, view.id)
+    assert [item.id async for item in played.files.list()] == []
+    assert (await played.videos.get(ADMIN, view.id)).state is VideoState.DELETED
+    assert (await played.videos.list_videos(ADMIN)).items == []
+    assert len((await played.videos.list_videos(ADMIN, state="deleted")).items) == 1
+    await played.videos.delete(ADMIN, view.id)  # again without effect
+
+
+async def test_delete_leaves_what_a_publication_needs_until_it_has_ended(played: Played) -> None:
+    view = await played.make_ready()
+    master = view.versions[0].files[0].id
+    played.publishing.needed = {master}
+    await played.videos.delete(ADMIN, view.id)
+    assert [item.id async for item in played.files.list()] == [master]
+    played.publishing.needed = set()
+    await played.lifetimes.settle_all()
+    assert [item.id async for item in played.files.list()] == []
+
+
+async def test_deleting_while_rendering_stops_the_job(played: Played) -> None:
+    view = await played.request()
+    await played.settled()
+    job = await played.jobs.claim(f"{view.id}.1.render", "w")
+    assert job is not None
+    await played.videos.delete(ADMIN, view.id)
+    await played.settled()
+    with pytest.raises(LeaseLost):
+        await played.jobs.renew(job.id, job.attempt, 0.2, "")

@@ -1,0 +1,180 @@
+"""Decisions of people: what they bind, what they void, what they send."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from tests.integration.manager.conftest import ADMIN, PRODUCER, Played
+from video_manager.contracts.envelope import Envelope
+from video_manager.domain.video import Verdict, VideoState
+from video_manager.errors import Conflict, Forbidden, InvalidInput, InvalidTransition, NotFound
+from video_manager.manager.requests import (
+    MetadataEdit,
+    NewComment,
+    PublicationRequest,
+    ReviewRequest,
+    VideoEdit,
+)
+from video_manager.web import random_ids
+
+
+def decision(**body: object) -> ReviewRequest:
+    return ReviewRequest.model_validate({"version": 1, **body})
+
+
+def of_type(played: Played, kind: str) -> list[Envelope]:
+    return [message for message in played.seen if message.type == kind]
+
+
+async def test_approve_binds_bytes_and_metadata_per_channel(played: Played) -> None:
+    view = await played.make_ready()
+    at = datetime.now(UTC) + timedelta(days=1)
+    body = decision(
+        decision="approve",
+        metadata={"description": "Long", "tags": ["a", "a", "b"], "thumbnail": view.versions[0].files[2].id},
+        targets=[{"channel_id": "c1", "publish_at": at}, {"channel_id": "c2", "metadata": {"title": "Other"}}],
+    )
+    approved = await played.reviews.review(ADMIN, view.id, body, random_ids)
+    await played.settled()
+    assert approved.state is VideoState.APPROVED
+    commands = [message.data for message in of_type(played, "publication.create")]
+    assert [command["channel_id"] for command in commands] == ["c1", "c2"]
+    assert datetime.fromisoformat(commands[0]["publish_at"]) == at
+    assert commands[1]["publish_at"] is None
+    assert [command["metadata"]["title"] for command in commands] == ["A title", "Other"]
+    assert commands[0]["metadata"]["tags"] == ["a", "b"]
+    assert commands[0]["thumbnail"]["id"] == view.versions[0].files[2].id
+    assert commands[0]["master"]["sha256"] == approved.approvals[0].master_sha256
+    assert approved.publications.total == 2
+    assert of_type(played, "review.decided")[0].data["decision"] == "approve"
+
+
+async def test_a_wall_clock_time_in_a_zone(played: Played) -> None:
+    view = await played.make_ready()
+    # 02:30 does not exist on that night in Berlin: the next valid instant is 03:00 summer time.
+    when = {"local": "2027-03-28T02:30", "zone": "Europe/Berlin"}
+    await played.reviews.review(
+        ADMIN, view.id, decision(decision="approve", channels=["c1"], publish_at=when), random_ids
+    )
+    await played.settled()
+    command = of_type(played, "publication.create")[0].data
+    assert datetime.fromisoformat(command["publish_at"]) == datetime(2027, 3, 28, 1, 0, tzinfo=UTC)
+    assert command["requested_local"] == "2027-03-28T02:30 Europe/Berlin"
+
+
+async def test_the_requesters_channels_are_the_default(played: Played) -> None:
+    view = await played.make_ready(channels=["c2"])
+    await played.reviews.review(ADMIN, view.id, decision(decision="approve"), random_ids)
+    await played.settled()
+    assert [message.data["channel_id"] for message in of_type(played, "publication.create")] == ["c2"]
+
+
+async def test_changed_metadata_voids_the_approval(played: Played) -> None:
+    view = await played.make_ready()
+    await played.reviews.review(ADMIN, view.id, decision(decision="approve", channels=["c1"]), random_ids)
+    same = await played.reviews.edit(ADMIN, view.id, VideoEdit(metadata=MetadataEdit(title="A title")))
+    assert same.state is VideoState.APPROVED
+    edited = await played.reviews.edit(ADMIN, view.id, VideoEdit(metadata=MetadataEdit(title="New")))
+    await played.settled()
+    assert edited.state is VideoState.IN_REVIEW
+    assert edited.approvals[0].voided_at is not None
+    created, withdrawn = of_type(played, "publication.create")[0], of_type(played, "publication.withdraw")[0]
+    assert withdrawn.data["publication_id"] == created.data["publication_id"]
+
+
+async def test_approving_again_replaces_the_approval(played: Played) -> None:
+    view = await played.make_ready()
+    await played.reviews.review(ADMIN, view.id, decision(decision="approve", channels=["c1"]), random_ids)
+    again = await played.reviews.review(ADMIN, view.id, decision(decision="approve", channels=["c1"]), random_ids)
+    await played.settled()
+    assert [approval.voided_at is None for approval in again.approvals] == [False, True]
+    assert len(of_type(played, "publication.withdraw")) == 1
+
+
+async def test_a_repeated_decision_is_one_decision(played: Played) -> None:
+    view = await played.make_ready()
+
+    def new_id(*parts: str | int) -> str:
+        return "key-" + "-".join(map(str, parts))
+
+    body = decision(decision="approve", channels=["c1"], comments=[{"text": "good"}])
+    await played.reviews.review(ADMIN, view.id, body, new_id)
+    again = await played.reviews.review(ADMIN, view.id, body, new_id)
+    await played.settled()
+    assert len(of_type(played, "publication.create")) == 1
+    assert (len(again.approvals), len(again.reviews), len(again.comments)) == (1, 1, 1)
+    assert len(of_type(played, "review.decided")) == 1
+
+
+async def test_reject_without_files_frees_them(played: Played) -> None:
+    view = await played.make_ready()
+    with pytest.raises(ValueError, match="say in `reason`"):
+        decision(decision="reject")
+    body = decision(decision="reject", reason="too dark", keep_files=False)
+    rejected = await played.reviews.review(ADMIN, view.id, body, random_ids)
+    assert (rejected.state, rejected.reviews[0].reason) == ("rejected", "too dark")
+    assert [item.id async for item in played.files.list()] == []
+
+
+async def test_reject_keeps_files_by_default(played: Played) -> None:
+    view = await played.make_ready()
+    await played.reviews.review(ADMIN, view.id, decision(decision="reject", reason="no"), random_ids)
+    assert len([item.id async for item in played.files.list()]) == 3
+
+
+async def test_regenerate_makes_a_version_beside_and_leaves_the_approval(played: Played) -> None:
+    view = await played.make_ready()
+    await played.reviews.review(ADMIN, view.id, decision(decision="approve", channels=["c1"]), random_ids)
+    body = decision(decision="regenerate", options={"size": 8}, comments=[{"text": "bigger", "at_seconds": 0.5}])
+    after = await played.reviews.review(ADMIN, view.id, body, random_ids)
+    await played.render(view.id, 2)
+    await played.process(view.id, 2)
+    after = await played.videos.get(ADMIN, view.id)
+    assert [version.number for version in after.versions] == [1, 2]
+    assert after.versions[0].verdict is Verdict.APPROVED
+    assert after.approvals[0].voided_at is None
+    assert after.state is VideoState.IN_REVIEW
+    assert after.comments[0].version == 1
+    assert not of_type(played, "publication.withdraw")
+
+
+async def test_what_cannot_be_approved(played: Played) -> None:
+    view = await played.request()
+    with pytest.raises(InvalidTransition):
+        await played.reviews.review(ADMIN, view.id, decision(decision="approve", channels=["c1"]), random_ids)
+    with pytest.raises(NotFound):
+        await played.reviews.review(ADMIN, view.id, decision(decision="approve", version=5), random_ids)
+    with pytest.raises(Forbidden):
+        await played.reviews.review(PRODUCER, view.id, decision(decision="approve"), random_ids)
+    ready = await played.make_ready()
+    with pytest.raises(InvalidInput, match="c9"):
+        await played.reviews.review(ADMIN, ready.id, decision(decision="approve", channels=["c9"]), random_ids)
+    with pytest.raises(InvalidInput, match="thumbnail"):
+        edit = {"thumbnail": ready.versions[0].files[0].id}
+        await played.reviews.review(ADMIN, ready.id, decision(decision="approve", metadata=edit), random_ids)
+    assert (await played.videos.get(ADMIN, ready.id)).state is VideoState.IN_REVIEW
+
+
+async def test_publish_to_one_more_channel(played: Played) -> None:
+    view = await played.make_ready()
+    one_more = PublicationRequest(video_id=view.id, version=1, channel_id="c2")
+    with pytest.raises(InvalidTransition, match="not approved"):
+        await played.reviews.publish(ADMIN, one_more, random_ids)
+    await played.reviews.review(ADMIN, view.id, decision(decision="approve", channels=["c1"]), random_ids)
+    publication = await played.reviews.publish(ADMIN, one_more, random_ids)
+    await played.settled()
+    assert of_type(played, "publication.create")[-1].data["publication_id"] == publication
+    assert not of_type(played, "publication.withdraw")
+    with pytest.raises(Conflict, match="already has a publication"):
+        await played.reviews.publish(ADMIN, one_more, random_ids)
+
+
+async def test_comments_are_resolved(played: Played) -> None:
+    view = await played.make_ready()
+    commented = await played.reviews.comment(ADMIN, view.id, NewComment(text="here", at_seconds=1.5), random_ids)
+    comment = commented.comments[0]
+    assert (comment.version, comment.at_seconds, comment.author) == (1, 1.5, "Ada")
+    resolved = await played.reviews.resolve_comment(ADMIN, view.id, comment.id, resolved=True)
+    assert resolved.comments[0].resolved
+    with pytest.raises(NotFound):
+        await played.reviews.resolve_comment(ADMIN, view.id, "none", resolved=True)
