@@ -123,15 +123,17 @@ class FileLayout:
         sync_folder(target.parent)
         return StoredFile(new_id, facts.size_bytes, facts.sha256, facts.created_at)
 
-    def remove(self, id: str) -> bool:
+    def remove(self, id: str) -> int | None:
+        """How many bytes that frees (0 while they have another name); None when there is no such file."""
         path = self.object_path(id)
         self._facts.joinpath(_spread(id)).unlink(missing_ok=True)
         try:
+            status = path.stat()
             path.unlink()
         except FileNotFoundError:
-            return False
+            return None
         sync_folder(path.parent)
-        return True
+        return status.st_size if status.st_nlink == 1 else 0
 
     def listed(self) -> Iterator[StoredFile]:
         """All complete files; without sha256 where the facts are lost, so that a listing reads no video."""

@@ -136,10 +136,10 @@ class FolderFiles:
         return shared if shared is not None else await self.put(new_id, self.read(id))
 
     async def delete(self, id: str) -> bool:
-        known = await self.stat(id)
-        if known is None or not await self._blocking(self._layout.remove, id):
+        freed_bytes = await self._blocking(self._layout.remove, id)
+        if freed_bytes is None:
             return False
-        self._used_bytes = max(0, self._used_bytes - known.size_bytes)
+        self._used_bytes = max(0, self._used_bytes - freed_bytes)
         return True
 
     async def list(self) -> AsyncIterator[StoredFile]:

@@ -32,7 +32,7 @@ class Watchers:
     def add(self, types: Sequence[str], handler: Handler) -> Callable[[], Awaitable[None]]:
         """Returns the call that stops watching."""
         watcher = _Watcher(tuple(types), handler, asyncio.Queue(BACKLOG))
-        self._watchers[watcher] = asyncio.create_task(_deliver(watcher), name="watcher")
+        self._watchers[watcher] = asyncio.create_task(self._deliver(watcher), name="watcher")
 
         async def stop() -> None:
             await self._stop(watcher)
@@ -52,17 +52,16 @@ class Watchers:
 
     async def _stop(self, watcher: _Watcher) -> None:
         task = self._watchers.pop(watcher, None)
-        # A watcher that stops itself from its own handler must not wait for itself.
+        # A watcher that stops itself from its own handler must not wait for itself: its loop ends by itself.
         if task is not None and task is not asyncio.current_task():
             task.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await task
 
-
-async def _deliver(watcher: _Watcher) -> None:
-    while True:
-        envelope = await watcher.queue.get()
-        try:
-            await watcher.handler(envelope)
-        except Exception as error:  # noqa: BLE001 - a page that is gone must not stop the others
-            _log.warning("a watcher of %s failed: %s", envelope.type, error, exc_info=error)
+    async def _deliver(self, watcher: _Watcher) -> None:
+        while watcher in self._watchers:
+            envelope = await watcher.queue.get()
+            try:
+                await watcher.handler(envelope)
+            except Exception as error:  # noqa: BLE001 - a page that is gone must not stop the others
+                _log.warning("a watcher of %s failed: %s", envelope.type, error, exc_info=error)

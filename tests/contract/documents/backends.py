@@ -1,0 +1,26 @@
+"""The document stores that the contract holds for."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from video_manager.adapters.embedded.documents import SqliteDocuments
+from video_manager.ports import CollectionSpec, DocumentStore
+
+THINGS = CollectionSpec("things", indexed=("n", "title", "ok", "nested.at"), unique=("email",))
+
+
+@dataclass(frozen=True)
+class Backend:
+    """`place` gives the text that names an empty store, for a test's own folder; `connect` an adapter for it, not yet
+    open. Processes of their own connect by the same two texts."""
+
+    place: Callable[[Path], str]
+    connect: Callable[[str], DocumentStore]
+
+
+BACKENDS: dict[str, Backend] = {
+    "embedded": Backend(
+        place=lambda folder: str(folder / "documents.db"), connect=lambda place: SqliteDocuments(Path(place))
+    )
+}

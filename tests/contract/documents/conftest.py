@@ -1,0 +1,32 @@
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from tests.contract.documents.backends import BACKENDS, THINGS, Backend
+
+from video_manager.ports import DocumentStore
+
+
+@pytest.fixture(params=sorted(BACKENDS))
+def backend_name(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+@pytest.fixture
+def backend(backend_name: str) -> Backend:
+    return BACKENDS[backend_name]
+
+
+@pytest.fixture
+def place(backend: Backend, tmp_path: Path) -> str:
+    return backend.place(tmp_path)
+
+
+@pytest.fixture
+async def store(backend: Backend, place: str) -> AsyncIterator[DocumentStore]:
+    """Open, with the collection `things`."""
+    opened = backend.connect(place)
+    await opened.open()
+    await opened.register(THINGS)
+    yield opened
+    await opened.close()

@@ -1,0 +1,69 @@
+"""What only a file can have: a wrong schema, damage, no permission to read it."""
+
+import sqlite3
+import stat
+from pathlib import Path
+
+import pytest
+from tests.contract.documents.backends import THINGS
+
+from video_manager.adapters.embedded.documents import SqliteDocuments
+from video_manager.errors import SettingsError
+from video_manager.ports import CollectionSpec
+
+
+async def test_a_file_of_a_newer_release_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "documents.db"
+    store = SqliteDocuments(path)
+    await store.open()
+    await store.close()
+    with sqlite3.connect(path) as connection:
+        connection.execute("UPDATE schema_version SET version = 99")
+    connection.close()
+    with pytest.raises(SettingsError, match="newer release"):
+        await SqliteDocuments(path).open()
+
+
+async def test_a_file_that_is_no_database_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "documents.db"
+    path.write_bytes(b"this is a letter to my aunt, and no database at all" * 50)
+    with pytest.raises(SettingsError, match="no database"):
+        await SqliteDocuments(path).open()
+
+
+async def test_nobody_else_may_read_the_file(tmp_path: Path) -> None:
+    path = tmp_path / "new" / "documents.db"
+    store = SqliteDocuments(path)
+    await store.open()
+    await store.register(THINGS)
+    try:
+        for file in path.parent.iterdir():
+            assert stat.S_IMODE(file.stat().st_mode) == 0o600, file
+    finally:
+        await store.close()
+
+
+async def test_doubled_values_of_a_newly_unique_field_stop_the_start(tmp_path: Path) -> None:
+    store = SqliteDocuments(tmp_path / "documents.db")
+    await store.open()
+    try:
+        await store.register(CollectionSpec("things"))
+        for id in "ab":
+            await store.insert("things", id, {"id": id, "email": "x@y"})
+        with pytest.raises(SettingsError, match="twice"):
+            await store.register(THINGS)
+    finally:
+        await store.close()
+
+
+@pytest.mark.parametrize(
+    "spec", [CollectionSpec("a; DROP TABLE x"), CollectionSpec("ok", indexed=("a'b",)), CollectionSpec("Ok")]
+)
+async def test_names_that_could_be_code_are_refused(tmp_path: Path, spec: CollectionSpec) -> None:
+    store = SqliteDocuments(tmp_path / "documents.db")
+    await store.open()
+    try:
+        with pytest.raises(ValueError, match="only"):
+            await store.register(spec)
+    finally:
+        await store.close()

@@ -1,0 +1,30 @@
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from tests.contract.files.backends import BACKENDS, Backend
+
+from video_manager.ports import FileStore
+
+
+@pytest.fixture(params=sorted(BACKENDS))
+def backend_name(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+@pytest.fixture
+def backend(backend_name: str) -> Backend:
+    return BACKENDS[backend_name]
+
+
+@pytest.fixture
+def place(backend: Backend, tmp_path: Path) -> str:
+    return backend.place(tmp_path)
+
+
+@pytest.fixture
+async def files(backend: Backend, place: str) -> AsyncIterator[FileStore]:
+    opened = backend.connect(place)
+    await opened.open()
+    yield opened
+    await opened.close()

@@ -1,0 +1,106 @@
+"""What only the folder has: its quota, and what a crash or a person may leave in it."""
+
+import hashlib
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from tests.contract.files.streams import content, stream, whole
+
+from video_manager.adapters.embedded.files import FolderFiles
+from video_manager.errors import StorageFull
+
+
+@pytest.fixture
+async def limited(tmp_path: Path) -> AsyncIterator[FolderFiles]:
+    """A quota of 1 MB."""
+    files = FolderFiles(tmp_path / "store", quota_bytes=1_000_000)
+    await files.open()
+    yield files
+    await files.close()
+
+
+async def test_the_quota_counts_files_and_uploads(limited: FolderFiles, tmp_path: Path) -> None:
+    await limited.put("a", stream(content(1, 400_000)))
+    await limited.append("u", 0, stream(content(2, 400_000)))
+    assert (await limited.use()).free_bytes == 200_000
+    with pytest.raises(StorageFull, match="quota"):
+        await limited.put("b", stream(content(3, 300_000)))
+    with pytest.raises(StorageFull, match="quota"):
+        await limited.append("u", 400_000, stream(content(4, 300_000), 300_000))
+    path = tmp_path / "render.mp4"
+    path.write_bytes(content(5, 300_000))
+    with pytest.raises(StorageFull, match="quota"):
+        await limited.put_path("c", path)
+    assert path.exists()
+    assert (await limited.use()).used_bytes == 800_000
+    await limited.put("b", stream(content(3, 200_000)))
+
+
+async def test_deleting_makes_room_again(limited: FolderFiles) -> None:
+    for n in range(5):
+        await limited.put(f"a{n}", stream(content(n, 900_000)))
+        with pytest.raises(StorageFull):
+            await limited.put("b", stream(content(9, 200_000)))
+        await limited.delete(f"a{n}")
+
+
+async def test_a_copy_takes_no_space(limited: FolderFiles) -> None:
+    await limited.put("a", stream(content(1, 900_000)))
+    await limited.copy("a", "b")
+    assert (await limited.use()).used_bytes == 900_000
+    await limited.delete("a")
+    with pytest.raises(StorageFull):
+        await limited.put("c", stream(content(2, 200_000)))
+
+
+async def test_lost_and_damaged_facts_are_found_out_again(tmp_path: Path) -> None:
+    root = tmp_path / "store"
+    files = FolderFiles(root)
+    await files.open()
+    try:
+        stored = await files.put("a", stream(content(1, 10_000)))
+        (facts,) = [path for path in (root / "facts").rglob("*") if path.is_file()]
+        for damage in (b"", b'{"size_bytes": 3', b'{"size_bytes":3,"sha256":"x","created_at":"2026-01-01T00:00:00Z"}'):
+            facts.write_bytes(damage)
+            read = await files.stat("a")
+            assert read is not None
+            assert (read.size_bytes, read.sha256) == (stored.size_bytes, stored.sha256)
+        facts.unlink()
+        assert [(one.id, one.size_bytes) async for one in files.list()] == [("a", 10_000)]
+        read = await files.stat("a")
+        assert read is not None
+        assert read.sha256 == hashlib.sha256(content(1, 10_000)).hexdigest()
+    finally:
+        await files.close()
+
+
+async def test_leftovers_of_dead_writers_are_removed_and_those_of_living_ones_kept(tmp_path: Path) -> None:
+    root = tmp_path / "store"
+    first, second = FolderFiles(root), FolderFiles(root)
+    await first.open()
+    (root / "temporary" / "left-by-a-crash").write_bytes(b"x" * 1000)
+
+    async def slow() -> AsyncIterator[bytes]:
+        yield b"one "
+        await second.open()
+        assert (await second.use()).used_bytes == 4
+        yield b"two"
+
+    try:
+        await first.put("a", slow())
+        assert await whole(first, "a") == b"one two"
+        assert list((root / "temporary").iterdir()) == []
+    finally:
+        await first.close()
+        await second.close()
+
+
+async def test_stored_and_fetched_files_are_read_only(tmp_path: Path) -> None:
+    files = FolderFiles(tmp_path / "store")
+    await files.open()
+    try:
+        await files.put("a", stream(b"x"))
+        assert (await files.fetch("a", tmp_path, "b")).stat().st_mode & 0o222 == 0
+    finally:
+        await files.close()
