@@ -1,16 +1,19 @@
 """What every step that writes a video agrees on: constant frame rate H.264, BT.709, AAC at 48 kHz, web order."""
 
-from collections.abc import Sequence
 from fractions import Fraction
 from pathlib import Path
 
 from video_manager.errors import PermanentError
+from video_manager.media.encoding import AUDIO_ARGUMENTS, COLOUR_PARAMETERS, FILE_ARGUMENTS
 from video_manager.media.probing import MediaFacts, probe
+
+__all__ = [
+    "AUDIO_ARGUMENTS", "SILENCE", "constant_rate", "filter_path", "is_delivered_picture", "is_delivered_sound",
+    "output_arguments", "picture_arguments", "picture_filters", "read_video", "sound_arguments",
+]  # fmt: skip
 
 _USUAL_RATES = (24, 25, 30, 50, 60)
 _HIGHEST_RATE = Fraction(60)
-_COLOUR = "color_primaries=bt709:color_trc=bt709:colorspace=bt709"
-AUDIO_ARGUMENTS = ("-c:a", "aac", "-b:a", "192k", "-ar", "48000", "-ac", "2")
 SILENCE = ("-f", "lavfi", "-i", "anullsrc=r=48000:cl=stereo")
 
 
@@ -52,35 +55,34 @@ def constant_rate(facts: MediaFacts) -> Fraction:
 
 def picture_filters(facts: MediaFacts, *own: str) -> str:
     """A filter chain from the decoded (already upright) picture to what is written. `own` may change the size."""
+    rate = constant_rate(facts)
     square = "scale=w='max(2,trunc(iw*sar/2)*2)':h='max(2,trunc(ih/2)*2)':out_color_matrix=bt709:out_range=tv"
-    return ",".join(
-        [f"fps={constant_rate(facts)}", square, "setsar=1", *own, "format=yuv420p", f"setparams=range=tv:{_COLOUR}"]
-    )
+    return ",".join([f"fps={rate}", square, "setsar=1", *own, "format=yuv420p", COLOUR_PARAMETERS])
 
 
 def picture_arguments() -> list[str]:
-    """Encoder settings; the colour tags repeat what the filters made of the picture."""
+    """Encoder settings, finer than a render's so that a second encoding does not show; the same input gives the same
+    file. The colour tags repeat what the filters made of the picture."""
     return [
         "-c:v", "libx264", "-preset", "veryfast", "-crf", "18", "-pix_fmt", "yuv420p", "-profile:v", "high",
-        "-color_range", "tv", "-colorspace", "bt709", "-color_primaries", "bt709", "-color_trc", "bt709",
+        "-threads", "4", "-g", "60", "-color_range", "tv", "-colorspace", "bt709", "-color_primaries", "bt709",
+        "-color_trc", "bt709",
     ]  # fmt: skip
 
 
 def output_arguments(target: Path) -> list[str]:
     """For web players, and without the tags of the camera: a phone's video names the place it was taken."""
-    return ["-map_metadata", "-1", "-map_chapters", "-1", "-movflags", "+faststart", "-f", "mp4", str(target)]
+    return ["-map_chapters", "-1", *FILE_ARGUMENTS, "-f", "mp4", str(target)]
 
 
-def encoded_copy(
-    video: Path, facts: MediaFacts, target: Path, filters: Sequence[str], *, before_input: Sequence[str] = ()
-) -> list[str]:
-    """Arguments that write `video` with the given picture filters; the sound is carried over."""
-    sound = ["-map", "0:a:0", *_sound_arguments(facts)] if facts.has_audio else []
-    return [
-        *before_input, "-i", str(video), "-map", "0:V:0", *sound, "-vf", picture_filters(facts, *filters),
-        *picture_arguments(), *output_arguments(target),
-    ]  # fmt: skip
+def sound_arguments(facts: MediaFacts) -> list[str]:
+    """The first sound track, copied where it can stay; nothing for a silent film."""
+    if not facts.has_audio:
+        return []
+    return ["-map", "0:a:0", *(("-c:a", "copy") if is_delivered_sound(facts) else AUDIO_ARGUMENTS)]
 
 
-def _sound_arguments(facts: MediaFacts) -> Sequence[str]:
-    return ("-c:a", "copy") if is_delivered_sound(facts) else AUDIO_ARGUMENTS
+def filter_path(path: Path) -> str:
+    """A path as the value of a filter's option: escaped for the option, then for the graph."""
+    escaped = str(path).replace("\\", "\\\\").replace("'", "\\'").replace(":", "\\:")
+    return "".join(f"\\{character}" if character in "\\'[],;" else character for character in escaped)
