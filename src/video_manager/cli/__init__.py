@@ -1,8 +1,11 @@
-"""The command line: a client of the REST API, and the way to start the system."""
+"""The command line: a client of the REST API, and the way to start the system.
+
+Modules and functions here import what they need when they run, so that `--help` answers at once.
+"""
 
 
 def main() -> None:
-    """Entry point of `video-manager`. The commands are imported here so that importing the package costs nothing."""
-    from video_manager.cli.app import run  # noqa: PLC0415
+    """Entry point of `video-manager`."""
+    from video_manager.cli.app import run
 
     run()

@@ -1,0 +1,26 @@
+"""How a command ends."""
+
+from enum import IntEnum
+
+
+class Exit(IntEnum):
+    """Exit codes of every command; docs/operations.md lists them."""
+
+    OK = 0
+    FAILED = 1
+    """The work itself failed: a video, a check of `doctor`, an upload."""
+    WRONG_INPUT = 2
+    """Wrong usage or input, also what the server refuses (unknown id, not allowed now)."""
+    NOT_REACHABLE = 3
+    """The system cannot be reached or started: wrong settings, no answer, not signed in."""
+    INTERRUPTED = 130
+    """Ctrl-C."""
+
+
+class CommandError(Exception):
+    """An expected failure: printed as one clear text, never with a stack trace."""
+
+    def __init__(self, text: str, code: Exit = Exit.WRONG_INPUT) -> None:
+        super().__init__(text)
+        self.text = text
+        self.code = code
