@@ -1,6 +1,7 @@
 """The application: middlewares, routers, and what answers when no route does."""
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
@@ -24,6 +25,7 @@ from video_manager.gateway.events import EventFeed, event_routes
 from video_manager.gateway.guard import Guard
 from video_manager.gateway.headers import SecurityHeaders
 from video_manager.gateway.health import Probe, health_routes
+from video_manager.gateway.idempotency import Idempotency, IdempotencyRecords
 from video_manager.gateway.limits import BodyLimit
 from video_manager.gateway.login import login_routes
 from video_manager.gateway.observation import HttpMetrics, Observation
@@ -31,9 +33,12 @@ from video_manager.gateway.openapi import describe_problems
 from video_manager.gateway.operations import OperationsService, operations_routes
 from video_manager.gateway.origins import Origins, allowed_origins
 from video_manager.gateway.problems import MethodNotAllowed, install_problems
+from video_manager.gateway.tus import TusHeaders, upload_routes
+from video_manager.gateway.uploads import UploadsService
 from video_manager.settings import Settings
 
 API = "/api/v1"
+UPLOADS = f"{API}/uploads"
 SWEEP_SECONDS = 600.0
 
 Hook = Callable[[], AbstractAsyncContextManager[None]]
@@ -51,6 +56,8 @@ class GatewayParts:
 
     settings: Settings
     access: AccessService
+    uploads: UploadsService
+    idempotency: IdempotencyRecords
     operations: OperationsService
     events: EventFeed
     session_secret: str
@@ -84,6 +91,7 @@ def create_app(parts: GatewayParts) -> FastAPI:
         access_routes(parts.access),
         operations_routes(parts.operations, parts.settings),
         event_routes(parts.events),
+        upload_routes(parts.uploads, parts.settings.max_upload_bytes, API),
     )
     for router in (*own, *parts.api_routers):
         app.include_router(router, prefix=API)
@@ -100,7 +108,9 @@ def _middlewares(parts: GatewayParts, origins: Origins) -> list[Middleware]:
     stack = [
         Middleware(Observation, metrics=HttpMetrics(parts.registry)),
         Middleware(SecurityHeaders, https=https),
-        Middleware(BodyLimit, by_prefix={"/_nicegui/client": settings.max_upload_bytes}),
+        Middleware(TusHeaders, prefix=UPLOADS),
+        # Uploads count for themselves; the studio's own upload fields send whole files.
+        Middleware(BodyLimit, by_prefix={UPLOADS: None, "/_nicegui/client": settings.max_upload_bytes}),
         Middleware(
             SessionMiddleware,
             secret_key=parts.session_secret,
@@ -111,6 +121,7 @@ def _middlewares(parts: GatewayParts, origins: Origins) -> list[Middleware]:
             https_only=https,
         ),
         Middleware(Guard, access=parts.access, origins=origins, public=public),
+        Middleware(Idempotency, records=parts.idempotency, prefix=f"{API}/", except_below=UPLOADS),
     ]
     if settings.allowed_origins:
         stack.insert(2, _cross_origin(settings))
@@ -140,24 +151,30 @@ def _lifespan(parts: GatewayParts) -> Callable[[FastAPI], AbstractAsyncContextMa
         async with AsyncExitStack() as stack:
             for hook in parts.lifespan:
                 await stack.enter_async_context(hook())
-            await parts.access.open()
-            await parts.events.open()
+            for service in (parts.access, parts.uploads, parts.idempotency, parts.events):
+                await service.open()
             stack.push_async_callback(parts.events.close)
-            async with asyncio.TaskGroup() as tasks:
-                sweeper = tasks.create_task(_sweep(parts), name="gateway sweep")
-                yield
-                sweeper.cancel()
+            sweeper = asyncio.create_task(_sweep(parts), name="gateway sweep")
+            stack.push_async_callback(_cancelled, sweeper)
+            yield
 
     return running
+
+
+async def _cancelled(task: asyncio.Task[None]) -> None:
+    task.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await task
 
 
 async def _sweep(parts: GatewayParts) -> None:
     """Remove what has expired, now and then. A failure is logged and tried again the next time."""
     while True:
-        try:
-            await parts.access.sweep()
-        except Exception:
-            logger.exception("removing what has expired failed; it is tried again in %d s", SWEEP_SECONDS)
+        for service in (parts.access, parts.uploads, parts.idempotency):
+            try:
+                await service.sweep()
+            except Exception:
+                logger.exception("removing what has expired failed; it is tried again in %d s", SWEEP_SECONDS)
         await asyncio.sleep(SWEEP_SECONDS)
 
 

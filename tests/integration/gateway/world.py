@@ -17,8 +17,10 @@ from video_manager.domain.access import SYSTEM, Role
 from video_manager.gateway.access import AccessService
 from video_manager.gateway.app import GatewayParts, create_app
 from video_manager.gateway.events import EventFeed
+from video_manager.gateway.idempotency import IdempotencyRecords
 from video_manager.gateway.operations import OperationsService
 from video_manager.gateway.passwords import Passwords
+from video_manager.gateway.uploads import UploadsService
 from video_manager.settings import Settings
 from video_manager.telemetry import new_registry
 
@@ -67,7 +69,7 @@ async def started_world(settings: Settings, **parts: object) -> AsyncIterator[Wo
     folder: Path = settings.data_dir
     store, files, bus = (
         SqliteDocuments(folder / "documents.db"),
-        FolderFiles(folder / "files"),
+        FolderFiles(folder / "files", settings.storage_quota_bytes),
         SqliteBus(folder / "bus.db"),
     )
     clock = SystemClock()
@@ -84,6 +86,8 @@ async def started_world(settings: Settings, **parts: object) -> AsyncIterator[Wo
         made = GatewayParts(
             settings=settings,
             access=access,
+            uploads=UploadsService(store, files, clock, settings),
+            idempotency=IdempotencyRecords(store, clock, "s" * 64),
             operations=OperationsService(bus, files, access.audit),
             events=EventFeed(bus),
             session_secret="s" * 64,
