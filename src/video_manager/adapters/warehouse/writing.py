@@ -1,0 +1,66 @@
+"""Facts into rows: upserts in which what is known stays, and what is new is added."""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import asdict
+from typing import Any
+
+from sqlalchemy import Table, delete, func
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from video_manager.adapters.warehouse import tables
+from video_manager.analytics.warehouse_port import SLOT_SECONDS, Facts, SnapshotRow, VersionRow
+
+_Insert = sqlite.Insert | postgresql.Insert
+_INSERTS: dict[str, Callable[[Table], _Insert]] = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}
+SUPPORTED = tuple(_INSERTS)
+
+
+async def write_facts(connection: AsyncConnection, facts: Facts) -> None:
+    await _upsert(connection, tables.versions, [_version(row) for row in facts.versions])
+    await _upsert(connection, tables.version_options, list(_options(facts.versions)))
+    await _upsert(connection, tables.deleted_videos, [asdict(row) for row in facts.deleted_videos])
+    await _upsert(connection, tables.reviews, [asdict(row) for row in facts.reviews])
+    await _upsert(connection, tables.publications, [asdict(row) for row in facts.publications])
+    await _upsert(connection, tables.metric_snapshots, [_snapshot(row) for row in facts.snapshots])
+
+
+async def clear(connection: AsyncConnection) -> None:
+    for table in tables.FACT_TABLES:
+        await connection.execute(delete(table))
+
+
+async def _upsert(connection: AsyncConnection, table: Table, rows: Sequence[dict[str, Any]]) -> None:
+    if rows:
+        await connection.execute(_statement(connection.dialect.name, table), rows)
+
+
+def _statement(dialect: str, table: Table) -> _Insert:
+    keys = [column.name for column in table.primary_key.columns]
+    insert = _INSERTS[dialect](table)
+    changes = {
+        column.name: func.coalesce(insert.excluded[column.name], column)
+        for column in table.columns
+        if column.name not in keys
+    }
+    return insert.on_conflict_do_update(index_elements=keys, set_=changes)
+
+
+def _version(row: VersionRow) -> dict[str, Any]:
+    values = asdict(row)
+    del values["options"]
+    return values
+
+
+def _options(rows: Iterable[VersionRow]) -> Iterable[dict[str, Any]]:
+    for row in rows:
+        for path, value in row.options:
+            yield {"video_id": row.video_id, "version": row.version, "path": path[:300], "value": value}
+
+
+def _snapshot(row: SnapshotRow) -> dict[str, Any]:
+    slot = int(row.as_of.timestamp() // SLOT_SECONDS)
+    return {
+        "publication_id": row.publication_id, "metric": str(row.metric), "as_of": row.as_of, "slot": slot,
+        "value": float(row.value),
+    }  # fmt: skip
