@@ -11,9 +11,10 @@ FFMPEG_SETTING = "VIDEO_MANAGER_FFMPEG"
 
 # fmt: off
 NEEDED_FILTERS = frozenset({
-    "alimiter", "amix", "aresample", "ass", "asplit", "atrim", "blackdetect", "boxblur", "crop", "cropdetect",
-    "ebur128", "format", "fps", "freezedetect", "loudnorm", "overlay", "pad", "scale", "scdet", "setparams", "setpts",
-    "sidechaincompress", "silencedetect", "sine", "testsrc2", "transpose", "trim", "volume", "xfade",
+    "acompressor", "alimiter", "amix", "aresample", "ass", "asplit", "atrim", "blackdetect", "boxblur", "bwdif", "crop",
+    "cropdetect", "drawbox", "drawtext", "ebur128", "equalizer", "format", "fps", "freezedetect", "highpass",
+    "loudnorm", "overlay", "pad", "scale", "scdet", "setparams", "setpts", "sidechaincompress", "silencedetect", "sine",
+    "smptehdbars", "testsrc2", "transpose", "trim", "volume", "xfade",
 })
 # fmt: on
 NEEDED_ENCODERS = frozenset({"libx264", "aac", "png", "mjpeg"})

@@ -34,6 +34,7 @@ class Headline:
     centre: float = 0.17
     scale: float = 0.52
     """Font size as a part of the caption size."""
+    underline: bool = True
 
 
 @dataclass
@@ -70,6 +71,8 @@ class Overlay:
             y = middle + (number - (len(lines) - 1) / 2) * gap
             tags = rf"{{\an5\pos({self.size.width / 2:.1f},{y:.1f})\fs{font_size:.1f}\fad(200,300)}}"
             self._add(_TEXT_LAYER, headline.start_seconds, headline.end_seconds, _HEADLINE, tags + _escaped(line))
+        if not headline.underline:
+            return
         width, height = font_size * 1.3, max(4.0, font_size * 0.075)
         left, top = (self.size.width - width) / 2, middle + len(lines) / 2 * gap + font_size * 0.18
         bar = rf"{{\an7\pos({left:.1f},{top:.1f})\bord0\shad0\blur0\c{_ass_colour(self.accent)}\fad(200,300)\p1}}"

@@ -40,6 +40,7 @@ class MediaFacts:
     is_variable_frame_rate: bool = False
     video_codec: str = ""
     pixel_format: str = ""
+    has_square_pixels: bool = True
     audio_codec: str = ""
     audio_sample_rate: int = 0
     audio_channels: int = 0
@@ -160,13 +161,15 @@ def _video_facts(container: "InputContainer", stream: "VideoStream", path: Path)
     rotation = _clockwise_rotation(frame)
     width, height = frame.width, frame.height
     aspect = stream.sample_aspect_ratio
-    if aspect and aspect > 0 and aspect != 1:
+    has_square_pixels = not aspect or aspect <= 0 or aspect == 1
+    if not has_square_pixels and aspect:
         width = max(1, round(width * aspect))
     if rotation in {90, 270}:
         width, height = height, width
     is_still = container.format.name.split(",", 1)[0] in _STILL_CONTAINERS and stream.frames <= 1
     return {
         "width": width,
+        "has_square_pixels": has_square_pixels,
         "height": height,
         "rotation": rotation,
         "frame_rate": None if is_still else (stream.average_rate or stream.guessed_rate),

@@ -1,6 +1,11 @@
 """The generators that come with the product."""
 
-from video_manager.plugins.api import Generator
-from video_manager.plugins.generators.story import Story
+from typing import Any
 
-GENERATORS: tuple[type[Generator], ...] = (Story,)  # type: ignore[type-arg]  # of any options
+from video_manager.plugins.api import Generator
+from video_manager.plugins.generators.slideshow import Slideshow
+from video_manager.plugins.generators.story import Story
+from video_manager.plugins.generators.test_card import TestCard
+from video_manager.plugins.generators.upload import Upload
+
+GENERATORS: tuple[type[Generator[Any]], ...] = (Story, Slideshow, Upload, TestCard)
