@@ -1,8 +1,8 @@
 """Finds the running system of this data folder, or starts one for the length of a command."""
 
 import asyncio
+import fcntl
 import json
-import os
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -23,7 +23,7 @@ ANSWER_SECONDS = 15.0
 @asynccontextmanager
 async def connect(settings: Settings, *, workers: bool = False) -> AsyncIterator[Api]:
     """The API of this data folder's system. `workers` says that an embedded system has to do the work, too."""
-    server = _running_server(settings.data_dir)
+    server = await _running_server(settings.data_dir)
     if server is not None:
         async with _remote(settings, server) as http:
             yield Api(http, embedded=False)
@@ -40,19 +40,39 @@ async def connect(settings: Settings, *, workers: bool = False) -> AsyncIterator
         yield Api(http, embedded=True)
 
 
-def _running_server(data_dir: Path) -> dict[str, Any] | None:
-    """What the server wrote about itself; None when there is none. A dead one may have left its note."""
+async def _running_server(data_dir: Path) -> dict[str, Any] | None:
+    """What the server wrote about itself; None when there is none.
+
+    Whether one runs is told by its lock alone: a killed server leaves its note behind, but never its lock.
+    """
+    deadline = time.monotonic() + ANSWER_SECONDS
+    while _is_locked(data_dir / "lock"):
+        try:
+            return dict(json.loads((data_dir / "server.json").read_text(encoding="utf-8")))
+        except FileNotFoundError:  # just starting or ending, or a command without a server
+            if time.monotonic() > deadline:
+                raise CommandError(
+                    f"another video-manager command is using {data_dir}; try again when it is done",
+                    Exit.NOT_REACHABLE,
+                ) from None
+        except (ValueError, TypeError) as error:
+            raise CommandError(
+                f"{data_dir / 'server.json'} cannot be read ({error}): start the server anew", Exit.NOT_REACHABLE
+            ) from error
+        await asyncio.sleep(0.1)
+    return None
+
+
+def _is_locked(path: Path) -> bool:
+    """Looks for a moment only; a start that meets this look tries again."""
     try:
-        server = json.loads((data_dir / "server.json").read_text(encoding="utf-8"))
-        os.kill(int(server["pid"]), 0)
-    except (FileNotFoundError, ProcessLookupError):
-        return None
-    except PermissionError:
-        pass  # somebody else's process: it runs
-    except (ValueError, KeyError, TypeError) as error:
-        raise CommandError(f"{data_dir / 'server.json'} cannot be read ({error}); remove it", Exit.NOT_REACHABLE) \
-            from error  # fmt: skip
-    return dict(server)
+        with path.open("rb") as file:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except FileNotFoundError:
+        return False
+    except BlockingIOError:
+        return True
+    return False
 
 
 @asynccontextmanager
