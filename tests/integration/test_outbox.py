@@ -1,0 +1,243 @@
+"""The relay between the real document store and the real bus."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from tests.contract.conftest import lines_until_killed
+from tests.contract.messages import message
+from tests.fakes.clock import VirtualClock
+from tests.integration.outbox_process import STEPS, Ring
+
+from video_manager.adapters.clock import SystemClock
+from video_manager.adapters.embedded.bus import SqliteBus
+from video_manager.adapters.embedded.documents import SqliteDocuments
+from video_manager.adapters.embedded.queue_consumer import Backoff
+from video_manager.contracts.envelope import Body, Envelope
+from video_manager.contracts.events import RenderFinished, VersionReady
+from video_manager.errors import PermanentError
+from video_manager.messaging import HandlerTable, OutboxRelay
+from video_manager.ports import CollectionSpec, Op, Subscription, Where
+
+KILLS = 8
+
+
+class FlakyBus(SqliteBus):
+    """Its disk or broker fails as often as told."""
+
+    failures = 0
+    published: list[list[str]]
+
+    async def publish(self, envelopes: Sequence[Envelope]) -> None:
+        self.published.append([envelope.id for envelope in envelopes])
+        if self.failures:
+            self.failures -= 1
+            raise ConnectionError("the broker is away")
+        await super().publish(envelopes)
+
+
+@dataclass
+class System:
+    store: SqliteDocuments
+    bus: FlakyBus
+    relay: OutboxRelay
+    got: list[str]
+
+    async def handle(self, envelope: Envelope) -> None:
+        self.got.append(envelope.id)
+
+    async def consume(self, *types: str) -> None:
+        await self.bus.consume(Subscription("q", types, self.handle, prefetch=1))
+
+
+@pytest.fixture
+async def system(tmp_path: Path) -> AsyncIterator[System]:
+    store = SqliteDocuments(tmp_path / "documents.db")
+    bus = FlakyBus(tmp_path / "bus.db", Backoff(0.02, 0.1))
+    bus.published = []
+    await store.open()
+    await store.register(CollectionSpec("things"))
+    await bus.open()
+    relay = OutboxRelay(store, bus, SystemClock(), interval_seconds=0.05)
+    yield System(store, bus, relay, [])
+    await relay.stop()
+    await bus.close()
+    await store.close()
+
+
+async def until(holds: Callable[[], bool], timeout_seconds: float = 10) -> None:
+    deadline = time.monotonic() + timeout_seconds
+    while not holds():
+        assert time.monotonic() < deadline, "waited in vain"
+        await asyncio.sleep(0.005)
+
+
+async def until_empty(store: SqliteDocuments) -> None:
+    for _ in range(1000):
+        if not await store.unsent():
+            return
+        await asyncio.sleep(0.01)
+    raise AssertionError(f"still waiting: {await store.unsent()}")
+
+
+async def test_a_write_is_relayed_at_once_and_in_order(system: System) -> None:
+    await system.consume("version.*")
+    await system.relay.start()
+    await system.store.insert("things", "a", {"id": "a"}, outbox=[message("m1"), message("m2")])
+    await system.store.replace("things", "a", 1, {"id": "a"}, outbox=[message("m3")])
+    await until(lambda: len(system.got) == 3)
+    assert system.got == ["m1", "m2", "m3"]
+    await until_empty(system.store)
+
+
+async def test_what_a_crash_left_is_relayed_at_start(system: System) -> None:
+    await system.consume("version.*")
+    for n in range(250):
+        await system.store.insert("things", str(n), {"id": str(n)}, outbox=[message(f"m{n}")])
+    await system.relay.start()
+    await until_empty(system.store)
+    await until(lambda: len(system.got) == 250)
+    assert sorted(system.got) == sorted(f"m{n}" for n in range(250))
+
+
+async def test_what_another_process_writes_is_swept(system: System, tmp_path: Path) -> None:
+    await system.consume("version.*")
+    await system.relay.start()
+    other = SqliteDocuments(tmp_path / "documents.db")
+    await other.open()
+    try:
+        await other.register(CollectionSpec("things"))
+        await other.insert("things", "a", {"id": "a"}, outbox=[message("m")])
+        await until(lambda: system.got == ["m"])
+    finally:
+        await other.close()
+
+
+async def test_a_message_that_nobody_handles_holds_up_nobody(system: System) -> None:
+    await system.consume("version.*")
+    await system.relay.start()
+    stuck = message("stuck", "render.story")
+    await system.store.insert("things", "a", {"id": "a"}, outbox=[message("m1"), stuck, message("m2")])
+    for n in range(130):
+        await system.store.insert("things", f"b{n}", {"id": f"b{n}"}, outbox=[message(f"n{n}")])
+    await until(lambda: len(set(system.got)) == 132)
+    (waiting,) = await system.store.unsent()
+    assert [one.id for one in waiting.messages] == ["stuck"]
+
+    await system.bus.declare("workers", ["render.story"])
+    await until_empty(system.store)
+    assert (await system.bus.depth())["workers"] == 1
+
+
+async def test_many_stuck_messages_do_not_hide_the_others(system: System) -> None:
+    await system.consume("version.*")
+    for n in range(150):
+        await system.store.insert("things", f"a{n}", {"id": f"a{n}"}, outbox=[message(f"s{n}", "render.story")])
+    await system.store.insert("things", "z", {"id": "z"}, outbox=[message("m")])
+    await system.relay.start()
+    await until(lambda: "m" in system.got)
+
+
+async def test_a_held_message_is_tried_less_and_less_often(system: System) -> None:
+    await system.relay.start()
+    await system.store.insert("things", "a", {"id": "a"}, outbox=[message("stuck", "render.story")])
+    await asyncio.sleep(1.0)
+    tries = sum(batch == ["stuck"] for batch in system.bus.published)
+    # In batch and singly at each try; at 0, 0.05, 0.15, 0.35, 0.75 s rather than every 0.05 s.
+    assert 4 <= tries <= 14
+
+
+async def test_a_bus_that_is_away_for_a_moment_loses_nothing(system: System) -> None:
+    await system.consume("version.*")
+    system.bus.failures = 3
+    await system.relay.start()
+    await system.store.insert("things", "a", {"id": "a"}, outbox=[message("m1"), message("m2")])
+    await until(lambda: system.got == ["m1", "m2"])
+    await until_empty(system.store)
+
+
+async def test_lag_is_the_age_of_the_longest_waiting_message(system: System) -> None:
+    clock = VirtualClock()
+    relay = OutboxRelay(system.store, system.bus, clock)
+    assert await relay.lag_seconds() == 0
+    await system.store.insert("things", "a", {"id": "a"}, outbox=[message("m", time=clock.now())])
+    await clock.advance(42)
+    assert await relay.lag_seconds() == 42
+
+
+async def test_after_stop_nothing_is_sent_and_start_goes_on(system: System) -> None:
+    await system.consume("version.*")
+    await system.relay.start()
+    await system.relay.stop()
+    await system.store.insert("things", "a", {"id": "a"}, outbox=[message("m")])
+    await asyncio.sleep(0.15)
+    assert system.got == []
+    await system.relay.start()
+    await until(lambda: system.got == ["m"])
+
+
+@pytest.mark.slow
+async def test_kill_9_loses_no_message_and_doubles_no_effect(tmp_path: Path) -> None:
+    acknowledged: set[str] = set()
+    for run in range(KILLS):
+        acknowledged |= set(
+            await asyncio.to_thread(
+                lines_until_killed, "tests.integration.outbox_process", str(tmp_path), str(run),
+                after_seconds=0.05 * (run % 4),
+            )
+        )  # fmt: skip
+    ring = Ring(tmp_path)
+    await ring.start()
+    try:
+        for _ in range(1000):
+            resting = await ring.tokens.count(Where("steps", Op.EQ, STEPS))
+            if resting >= len(acknowledged) and resting == await ring.tokens.count():
+                break
+            await asyncio.sleep(0.02)
+        await until_empty(ring.store)
+        await asyncio.sleep(0.2)
+        assert await ring.tokens.count_by("steps") == {STEPS: await ring.tokens.count()}
+        assert len(await ring.tokens.load_many(sorted(acknowledged))) == len(acknowledged)
+        assert await ring.bus.dead_letters() == []
+    finally:
+        await ring.stop()
+    assert len(acknowledged) > KILLS
+
+
+# ---- the handler table ------------------------------------------------------------------------------------
+
+
+class Methods:
+    def __init__(self) -> None:
+        self.bodies: list[Body] = []
+
+    async def finished(self, _: Envelope, body: RenderFinished) -> None:
+        self.bodies.append(body)
+
+
+def _finished(**data: object) -> Envelope:
+    fields = {"job_id": "j", "video_id": "v", "version": 1, "attempt": 1, **data}
+    return message("m", "render.finished").model_copy(update={"data": fields})
+
+
+async def test_the_method_gets_the_typed_body() -> None:
+    methods = Methods()
+    table = HandlerTable({RenderFinished: methods.finished})
+    assert table.types == ("render.finished",)
+    await table(_finished(field_of_tomorrow=1))
+    assert methods.bodies == [RenderFinished(job_id="j", video_id="v", version=1, attempt=1)]
+
+
+async def test_a_body_that_does_not_fit_is_permanent() -> None:
+    with pytest.raises(PermanentError, match="does not fit"):
+        await HandlerTable({RenderFinished: Methods().finished})(_finished(version="many"))
+
+
+async def test_a_type_that_is_not_in_the_table_is_permanent() -> None:
+    with pytest.raises(PermanentError, match="does not handle"):
+        await HandlerTable({VersionReady: Methods().finished})(_finished())
+    with pytest.raises(PermanentError, match="unknown message type"):
+        await HandlerTable({})(message("m", "nothing.known"))
