@@ -106,8 +106,8 @@ def _middlewares(parts: GatewayParts, origins: Origins) -> list[Middleware]:
     https = urlsplit(settings.base_url).scheme == "https"
     public: list[BaseRoute] = [route for router in parts.public_routers for route in router.routes]
     stack = [
-        Middleware(Observation, metrics=HttpMetrics(parts.registry)),
         Middleware(SecurityHeaders, https=https),
+        Middleware(Observation, metrics=HttpMetrics(parts.registry)),
         Middleware(TusHeaders, prefix=UPLOADS),
         # Uploads count for themselves; the studio's own upload fields send whole files.
         Middleware(BodyLimit, by_prefix={UPLOADS: None, "/_nicegui/client": settings.max_upload_bytes}),

@@ -2,6 +2,7 @@
 
 import asyncio
 import base64
+import contextlib
 import hashlib
 import hmac
 import logging
@@ -14,7 +15,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from video_manager.domain.access import Actor
 from video_manager.domain.model import Frozen, Instant, derived_id
-from video_manager.errors import Conflict, InvalidInput, StaleRevision, VideoManagerError
+from video_manager.errors import Conflict, InvalidInput, NotFound, StaleRevision, VideoManagerError
 from video_manager.gateway.problems import problem_response
 from video_manager.ports import Clock, CollectionSpec, DocumentStore, Op, Query, Where
 from video_manager.repository import Loaded, Repository, instant_text
@@ -101,7 +102,9 @@ class IdempotencyRecords:
         return None
 
     async def finish(self, id: str, answer: Answer) -> None:
-        await self._records.change(id, lambda record: record.with_(answer=answer))
+        # A missing record was taken over and given up again by another request meanwhile.
+        with contextlib.suppress(NotFound):
+            await self._records.change(id, lambda record: record.with_(answer=answer))
 
     async def abandon(self, id: str) -> None:
         """It failed: sending it again is a new try."""
@@ -165,18 +168,20 @@ class Idempotency:
 
     async def _run(self, id: str, scope: Scope, receive: Receive, send: Send) -> None:
         """The answer is stored before its end is sent: who has read it all can rely on getting it again."""
-        start: Message = {}
+        status = 0
+        headers = Headers()
         collected = bytearray()
         settled = False
 
         async def storing(message: Message) -> None:
-            nonlocal start, settled
+            nonlocal status, headers, settled
             if message["type"] == "http.response.start":
-                start = message
+                # A copy: the middlewares outside add to the message's own list.
+                status, headers = message["status"], Headers(raw=list(message["headers"]))
             elif message["type"] == "http.response.body":
                 collected.extend(message.get("body", b""))
-                if not message.get("more_body", False) and 200 <= start["status"] < 300:
-                    await self._records.finish(id, _answer(start, bytes(collected)))
+                if not message.get("more_body", False) and 200 <= status < 300:
+                    await self._records.finish(id, _answer(status, headers, bytes(collected)))
                     settled = True
             await send(message)
 
@@ -188,11 +193,10 @@ class Idempotency:
                 await asyncio.shield(self._records.abandon(id))
 
 
-def _answer(start: Message, body: bytes) -> Answer:
-    headers = Headers(raw=start["headers"])
+def _answer(status: int, headers: Headers, body: bytes) -> Answer:
     secret = "no-store" in headers.get("cache-control", "") or len(body) > _MAX_STORED_BYTES
     return Answer(
-        status=start["status"],
+        status=status,
         headers={name: headers[name] for name in _KEPT_HEADERS if name in headers},
         body=None if secret else base64.b64encode(body).decode(),
     )
