@@ -20,7 +20,7 @@ ENDED = (JobState.FINISHED, JobState.FAILED)
 
 async def test_a_render_is_claimed_reported_and_stored(works: Works, tmp_path: Path) -> None:
     service = await works.start_generation()
-    id = await works.render("test-card", {"seconds": 3, "tone": 440})
+    id = await works.render("card", {"seconds": 3, "tone": 440})
     job = await works.desk.until(id, *ENDED)
     assert job.state is JobState.FINISHED, job.error
     assert job.result is not None
@@ -41,7 +41,7 @@ async def test_a_render_is_claimed_reported_and_stored(works: Works, tmp_path: P
 
 async def test_a_repeated_command_runs_nothing_twice(works: Works) -> None:
     service = await works.start_generation()
-    id = await works.render("test-card", {})
+    id = await works.render("card", {})
     await works.desk.until(id, *ENDED)
     await works.until_idle(service)
     await works.desk.claim(id, "test")
@@ -51,7 +51,7 @@ async def test_a_repeated_command_runs_nothing_twice(works: Works) -> None:
 async def test_slots_bound_the_renders_and_none_is_forgotten(works: Works) -> None:
     service = await works.start_generation(slots=1)
     most = 0
-    ids = [await works.render("test-card", {"seconds": 1}, video=f"v{number}") for number in range(3)]
+    ids = [await works.render("card", {"seconds": 1}, video=f"v{number}") for number in range(3)]
     ids += [await works.render("faulty", {"fault": "raise"}, video="w1")]
     while any(works.desk.jobs[id].state not in ENDED for id in ids):
         claimed = sum(job.state is JobState.CLAIMED for job in works.desk.jobs.values())
@@ -64,7 +64,7 @@ async def test_slots_bound_the_renders_and_none_is_forgotten(works: Works) -> No
 
 async def test_cancelling_ends_ffmpeg_and_the_folder_within_a_second(works: Works) -> None:
     service = await works.start_generation()
-    id = await works.render("test-card", {"seconds": 3000, "width": 1280, "height": 720})
+    id = await works.render("card", {"seconds": 3000, "width": 1280, "height": 720})
     await works.desk.until_progress(id)
     (folder,) = works.work_folders()
     assert _processes_about(folder)
@@ -80,7 +80,7 @@ async def test_cancelling_ends_ffmpeg_and_the_folder_within_a_second(works: Work
 async def test_a_lost_lease_stops_the_render(works: Works) -> None:
     """Also when the hint is lost, the next renewal tells."""
     service = await works.start_generation()
-    id = await works.render("test-card", {"seconds": 3000})
+    id = await works.render("card", {"seconds": 3000})
     await works.desk.until_progress(id)
     await works.desk.cancel(id)
     await works.until_idle(service, seconds=2)
@@ -158,7 +158,7 @@ async def test_a_retryable_failure_is_tried_three_times(works: Works) -> None:
 async def test_a_lost_answer_to_finish_does_no_harm(works: Works) -> None:
     service = await works.start_generation()
     works.desk.answers_to_lose = 2
-    id = await works.render("test-card", {"seconds": 1})
+    id = await works.render("card", {"seconds": 1})
     job = await works.desk.until(id, *ENDED)
     await works.until_idle(service)
     assert works.desk.calls.count(f"finish {id}") == 3
@@ -169,7 +169,7 @@ async def test_a_lost_answer_to_finish_does_no_harm(works: Works) -> None:
 async def test_files_of_an_unwanted_result_are_removed(works: Works) -> None:
     """Cancelled while it was being stored: nobody names these files."""
     service = await works.start_generation()
-    id = await works.render("test-card", {"seconds": 1})
+    id = await works.render("card", {"seconds": 1})
     await works.desk.until(id, JobState.CLAIMED)
     works.desk.jobs[id] = works.desk.jobs[id].with_(attempt=99)
     await works.until_idle(service)
@@ -178,7 +178,7 @@ async def test_files_of_an_unwanted_result_are_removed(works: Works) -> None:
 
 async def test_a_handed_through_source_is_copied_inside_the_store(works: Works) -> None:
     await works.start_generation()
-    first = await works.desk.until(await works.render("test-card", {"seconds": 1}), *ENDED)
+    first = await works.desk.until(await works.render("card", {"seconds": 1}), *ENDED)
     assert first.result is not None
     source = first.result.files[0]
     id = await works.render("hand-through", {"file": source.id}, video="v2", sources=[source.id])
@@ -199,7 +199,7 @@ async def test_a_source_that_is_gone_fails_by_name(works: Works) -> None:
 
 async def test_shutdown_gives_running_work_back(works: Works) -> None:
     service = await works.start_generation()
-    id = await works.render("test-card", {"seconds": 3000})
+    id = await works.render("card", {"seconds": 3000})
     await works.desk.until_progress(id)
     (folder,) = works.work_folders()
     await works.stop()
@@ -235,10 +235,10 @@ async def test_a_full_disk_fails_this_job_alone(works: Works, small_disk: Path) 
     assert full.state is JobState.FAILED
     assert "free some space" in (full.error or "")
     await works.until_idle(service)
-    by_ffmpeg = await works.render("test-card", {"seconds": 600, "width": 1280, "height": 720}, video="v2")
+    by_ffmpeg = await works.render("card", {"seconds": 600, "width": 1280, "height": 720}, video="v2")
     full = await works.desk.until(by_ffmpeg, *ENDED)
     assert "free some space" in (full.error or "")
-    fine = await works.desk.until(await works.render("test-card", {"seconds": 1}, video="v3"), *ENDED)
+    fine = await works.desk.until(await works.render("card", {"seconds": 1}, video="v3"), *ENDED)
     assert fine.state is JobState.FINISHED
 
 

@@ -15,7 +15,7 @@ class LoudnessOptions(Options):
     target_lufs: float = Field(default=-14.0, ge=-31, le=-6, description="Wanted integrated loudness (LUFS).")
     tolerance_lu: float = Field(default=1.0, ge=0.1, le=10, description="How far from it is fine (LU).")
     true_peak_dbtp: float = Field(default=-1.0, ge=-9, le=0, description="Highest true peak that is fine (dBTP).")
-    max_range_lu: float = Field(default=20.0, ge=1, le=50, description="Widest range between soft and loud (LU).")
+    max_range_lu: float = Field(default=15.0, ge=1, le=50, description="Widest range between soft and loud (LU).")
 
 
 class Loudness(Check[LoudnessOptions]):

@@ -57,7 +57,7 @@ def picture_filters(facts: MediaFacts, *own: str) -> str:
     """A filter chain from the decoded (already upright) picture to what is written. `own` may change the size."""
     rate = constant_rate(facts)
     square = "scale=w='max(2,trunc(iw*sar/2)*2)':h='max(2,trunc(ih/2)*2)':out_color_matrix=bt709:out_range=tv"
-    return ",".join([f"fps={rate}", square, "setsar=1", *own, "format=yuv420p", COLOUR_PARAMETERS])
+    return ",".join([f"fps={rate}", square, "setsar=1", *own, "setsar=1", "format=yuv420p", COLOUR_PARAMETERS])
 
 
 def picture_arguments() -> list[str]:

@@ -22,7 +22,7 @@ from video_manager.plugins.api import (
 )  # fmt: skip
 
 
-class TestCardOptions(Options):
+class CardOptions(Options):
     seconds: float = Field(default=2.0, gt=0, le=3600)
     width: int = Field(default=180, ge=16, le=3840)
     height: int = Field(default=320, ge=16, le=3840)
@@ -30,13 +30,13 @@ class TestCardOptions(Options):
     tone: int | None = drawn([330, 440, 550], "Pitch in Hz.")
 
 
-class TestCard(Generator[TestCardOptions]):
-    name = "test-card"
-    title = "Test card"
+class Card(Generator[CardOptions]):
+    name = "card"
+    title = "Card"
     description = "ffmpeg's test picture and a tone."
-    Options = TestCardOptions
+    Options = CardOptions
 
-    async def render(self, input: RenderInput, options: TestCardOptions, context: Context) -> RenderResult:
+    async def render(self, input: RenderInput, options: CardOptions, context: Context) -> RenderResult:
         print("plugins may print to standard output")
         video, captions = context.work_folder / "card.mp4", context.work_folder / "card.vtt"
         size = f"{options.width}x{options.height}"
