@@ -273,9 +273,17 @@ async def test_another_schema_stops_the_start(tmp_path: Path) -> None:
     await second.close()
 
 
-async def test_a_database_that_cannot_be_opened_is_named(tmp_path: Path) -> None:
+async def test_a_folder_that_is_missing_is_named(tmp_path: Path) -> None:
     warehouse = SqlWarehouse(sqlite_url(tmp_path / "missing" / "w.sqlite"))
-    with pytest.raises(SettingsError, match=r"w\.sqlite cannot be opened: unable to open"):
+    with pytest.raises(SettingsError, match=r"w\.sqlite cannot be opened: there is no folder .*missing"):
+        await warehouse.open()
+    await warehouse.close()
+
+
+async def test_a_file_that_is_no_database_is_named(tmp_path: Path) -> None:
+    (tmp_path / "w.sqlite").write_text("this is a letter, and a long one at that" * 100)
+    warehouse = SqlWarehouse(sqlite_url(tmp_path / "w.sqlite"))
+    with pytest.raises(SettingsError, match=r"w\.sqlite cannot be opened: file is not a database"):
         await warehouse.open()
     await warehouse.close()
 

@@ -57,6 +57,9 @@ class SqlWarehouse:
     # ---- schema -------------------------------------------------------------------------------------------
 
     async def open(self) -> None:
+        folder = _folder(self._url)
+        if folder is not None and not folder.is_dir():
+            raise SettingsError(f"the warehouse {self._shown} cannot be opened: there is no folder {folder}; make it")
         try:
             async with self._engine.begin() as connection:
                 await connection.run_sync(tables.metadata.create_all)
@@ -167,6 +170,10 @@ class _explained:  # noqa: N801 - used as a `with` statement, like contextlib's 
 def _words(error: BaseException) -> str:
     original = getattr(error, "orig", None)
     return str(original or error).splitlines()[0] if str(original or error) else type(error).__name__
+
+
+def _folder(url: URL) -> Path | None:
+    return Path(url.database).parent if url.drivername.startswith("sqlite") and url.database else None
 
 
 def _engine(url: URL) -> AsyncEngine:
