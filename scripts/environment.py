@@ -199,13 +199,13 @@ def reason(lines: list[str]) -> str:
         return "The disk is full: about 1.5 GB is needed. Free some, then start again."
     if "do not match the hashes" in text:
         return "A downloaded file is not the one that was tested, so it was refused. Try again, or tell us."
-    if any(word in text for word in ("name resolution", "connection", "timed out", "network", "proxy", "ssl")):
+    unreachable = ("name resolution", "connection", "timed out", "network", "proxy", "ssl", "from versions: none")
+    if any(word in text for word in unreachable):
         return "It looks like the network: a package index could not be reached. Start again when it can."
     if "no matching distribution" in text:
         return (
-            f"A package has no file for Python {version()} on this machine, or the package index could not be "
-            "reached. Python 3.11 to 3.14 on Linux (x86-64 or ARM64, glibc) are known to work; "
-            "name another Python by PYTHON=python3.12 ./run"
+            f"A package has no file for Python {version()} on this machine. Python 3.11 to 3.14 on Linux (x86-64 or "
+            "ARM64, with glibc) are known to work; name another Python and start again: PYTHON=python3.12 ./run"
         )
     return "Start again after mending this; what is installed so far does no harm."
 
