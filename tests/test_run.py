@@ -232,8 +232,7 @@ def test_two_starts_do_not_set_up_at_once(checkout: Path, start: Run, bare_path:
     (bare_path / "python3").symlink_to(sys.executable)
     (checkout / ".bootstrap").mkdir()
     holder = subprocess.Popen(
-        [sys.executable, "-c", "import fcntl,sys,time; f=open(sys.argv[1],'w'); fcntl.flock(f,fcntl.LOCK_EX); "
-                               "print('held', flush=True); time.sleep(60)", str(checkout / ".bootstrap" / "lock")],
+        [sys.executable, "-c", HOLD_LOCK, str(checkout / ".bootstrap" / "lock")],
         stdout=subprocess.PIPE, text=True,
     )  # fmt: skip
     try:
