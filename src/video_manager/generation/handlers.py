@@ -16,6 +16,11 @@ class GenerationHandlers:
         self._bus = bus
         self._stop_watching: Callable[[], Awaitable[None]] | None = None
 
+    @property
+    def running(self) -> int:
+        """Jobs that run in this process now."""
+        return self._service.worker.running
+
     def subscriptions(self) -> list[Subscription]:
         """One durable queue for each generator, called like its command."""
         table = HandlerTable({Render: self.render})

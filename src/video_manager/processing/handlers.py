@@ -16,6 +16,11 @@ class ProcessingHandlers:
         self._bus = bus
         self._stop_watching: Callable[[], Awaitable[None]] | None = None
 
+    @property
+    def running(self) -> int:
+        """Jobs that run in this process now."""
+        return self._service.worker.running
+
     def subscriptions(self) -> list[Subscription]:
         table = HandlerTable({Process: self.process})
         return [Subscription(Process.type, (Process.type,), table, prefetch=1)]

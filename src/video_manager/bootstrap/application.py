@@ -1,0 +1,77 @@
+"""The web application: the gateway's routes, and the studio on top."""
+
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+
+from fastapi import FastAPI
+
+from video_manager.analytics.routes import router as analytics_router
+from video_manager.bootstrap.probes import observe, probes_of
+from video_manager.bootstrap.system import System
+from video_manager.gateway.app import GatewayParts, create_app
+from video_manager.gateway.events import EventFeed
+from video_manager.gateway.local_secrets import session_secret
+from video_manager.gateway.tus import upload_routes
+from video_manager.manager import job_routes, plugin_routes
+from video_manager.manager.routes import router as manager_router
+from video_manager.notifications.routes import router as notifications_router
+from video_manager.publishing.routes import api_router as publishing_router
+from video_manager.publishing.routes import public_router
+from video_manager.telemetry import new_registry
+
+
+def build_application(system: System, *, workers: bool, studio: bool = True) -> FastAPI:
+    """With `workers` the application's lifespan also runs every service's handlers and timers."""
+    settings, bus = system.settings, system.adapters.bus
+    registry = new_registry()
+    observe(system, registry)
+
+    @asynccontextmanager
+    async def running() -> AsyncIterator[None]:
+        async with AsyncExitStack() as stack:
+            stack.push_async_callback(system.close)
+            if workers:
+                await system.start(stack)
+            yield
+
+    app = create_app(
+        GatewayParts(
+            settings=settings,
+            access=system.access,
+            operations=system.operations,
+            events=EventFeed(bus),
+            session_secret=session_secret(settings),
+            registry=registry,
+            api_routers=(
+                manager_router(system.videos, system.reviews, system.adapters.files),
+                plugin_routes.router(system.registry),
+                job_routes.router(system.jobs),
+                upload_routes(system.uploads, settings.max_upload_bytes, "/api/v1/uploads"),
+                publishing_router(system.publishing.service),
+                notifications_router(system.notifications.service),
+                analytics_router(system.analytics.service),
+            ),
+            public_routers=(public_router(system.publishing.site),),
+            probes=probes_of(system),
+            lifespan=(running,),
+        )
+    )
+    if studio:
+        _mount_studio(app, system)
+    return app
+
+
+def _mount_studio(app: FastAPI, system: System) -> None:
+    from video_manager.studio.app import mount  # noqa: PLC0415 - commands that need no pages start faster without
+    from video_manager.studio.parts import StudioParts  # noqa: PLC0415
+
+    mount(
+        app,
+        StudioParts(
+            settings=system.settings, videos=system.videos, reviews=system.reviews,
+            publishing=system.publishing.service, notifications=system.notifications.service,
+            analytics=system.analytics.service, access=system.access, operations=system.operations,
+            registry=system.registry, bus=system.adapters.bus, documents=system.adapters.documents,
+            clock=system.adapters.clock,
+        ),
+    )  # fmt: skip

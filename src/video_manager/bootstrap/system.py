@@ -1,0 +1,171 @@
+"""All services over one set of adapters, and the order in which they start and stop."""
+
+import logging
+import os
+import socket
+from collections.abc import Awaitable, Callable
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from video_manager.adapters.warehouse import SqlWarehouse
+from video_manager.analytics.assembly import Analytics, build_analytics
+from video_manager.bootstrap.adapters import Adapters
+from video_manager.bootstrap.folders import work_folders
+from video_manager.bootstrap.sample import request_sample
+from video_manager.domain.job import Job
+from video_manager.domain.video import Video
+from video_manager.gateway.access import AccessService
+from video_manager.gateway.local_secrets import local_actor_token
+from video_manager.gateway.operations import OperationsService
+from video_manager.gateway.uploads import UploadsService
+from video_manager.generation.handlers import GenerationHandlers
+from video_manager.generation.service import GenerationService
+from video_manager.manager.handlers import subscribe as subscribe_manager
+from video_manager.manager.jobs import JOBS, VIDEOS, JobService, LeaseSettings
+from video_manager.manager.lifetimes import Lifetimes
+from video_manager.manager.progress import ProgressService
+from video_manager.manager.reviewing import ReviewService
+from video_manager.manager.service import RequestLimits, VideoService
+from video_manager.messaging import OutboxRelay
+from video_manager.notifications.assembly import Notifications, build_notifications
+from video_manager.plugins.registry import Registry, load_registry
+from video_manager.processing.handlers import ProcessingHandlers
+from video_manager.processing.service import ProcessingService
+from video_manager.publishing.assembly import Publishing, build_publishing
+from video_manager.repository import Repository
+from video_manager.settings import Settings
+from video_manager.worker import WorkerSettings
+
+log = logging.getLogger(__name__)
+
+
+@dataclass
+class System:
+    """The services, built and open. `start` sets the workers and timers going."""
+
+    settings: Settings
+    adapters: Adapters
+    registry: Registry
+    relay: OutboxRelay
+    access: AccessService
+    uploads: UploadsService
+    operations: OperationsService
+    jobs: JobService
+    videos: VideoService
+    reviews: ReviewService
+    progress: ProgressService
+    lifetimes: Lifetimes
+    generation: GenerationHandlers
+    processing: ProcessingHandlers
+    publishing: Publishing
+    notifications: Notifications
+    analytics: Analytics
+    repositories: tuple[Repository[Video], Repository[Job]]
+    first_password: str | None = None
+
+    @classmethod
+    async def build(cls, settings: Settings, adapters: Adapters) -> "System":
+        """Put the services together and make their collections. Raises SettingsError."""
+        system = _assemble(settings, adapters)
+        await system.open()
+        return system
+
+    async def open(self) -> None:
+        """Make every collection and schema, and the first administrator."""
+        for repository in self.repositories:
+            await repository.register()
+        await self.access.open()
+        await self.uploads.open()
+        await self.notifications.open()
+        await self.publishing.open()
+        await self.analytics.open()
+        self.first_password = await self.access.ensure_first_admin()
+
+    async def start(self, stack: AsyncExitStack) -> None:
+        """Start the workers; `stack` stops them in the opposite order.
+
+        All queues are declared before the relay sends the first message, so that no event misses a listener.
+        """
+        bus = self.adapters.bus
+        await self.jobs.void_leases()
+        await self.publishing.void_leases()
+        steps: list[tuple[Callable[[], Awaitable[object]], Callable[[], Awaitable[None]] | None]] = [
+            (lambda: subscribe_manager(bus, self.jobs, self.progress), None),
+            (lambda: bus.consume(self.notifications.subscription()), None),
+            (lambda: bus.consume(self.analytics.subscription()), None),
+            (lambda: bus.consume(self.publishing.subscription()), None),
+            (self.processing.start, self.processing.stop),
+            (self.generation.start, self.generation.stop),
+            (self.relay.start, self.relay.stop),
+            (self.jobs.start, self.jobs.stop),
+            (self.lifetimes.start, self.lifetimes.stop),
+            (self.publishing.start, self.publishing.stop),
+            (self.notifications.start, self.notifications.stop),
+            (self.analytics.start, self.analytics.stop),
+        ]
+        for start, stop in steps:
+            await start()
+            if stop is not None:
+                stack.push_async_callback(stop)
+        if self.settings.sample_video:
+            await request_sample(self.videos)
+
+    async def close(self) -> None:
+        await self.analytics.close()
+
+
+def _assemble(settings: Settings, adapters: Adapters) -> System:
+    documents, files, bus, clock = adapters.documents, adapters.files, adapters.bus, adapters.clock
+    registry = load_registry(settings.plugin_folder)
+    folders = work_folders(settings.data_dir / "work")
+    videos, jobs = Repository(documents, VIDEOS, Video), Repository(documents, JOBS, Job)
+    access = AccessService(documents, clock, settings, local_actor_token(settings.data_dir))
+    uploads = UploadsService(documents, files, clock, settings)
+    lease = LeaseSettings(settings.lease_seconds, settings.max_crashes)
+    job_service = JobService(jobs, videos, registry, clock, lease)
+    publishing = build_publishing(documents, files, registry, bus, clock, settings=settings, work_folder=folders)
+    lifetimes = Lifetimes(
+        videos, job_service, files, registry, clock, timedelta(days=settings.retention_days),
+        [publishing.needed_files, uploads.references], uploads.forget,
+    )  # fmt: skip
+    limits = RequestLimits(settings.max_versions_per_request, settings.max_open_jobs, settings.min_free_bytes)
+    service = VideoService(
+        videos, job_service, registry, files, clock, uploads, publishing.service, publishing.service, lifetimes, limits
+    )
+    worker = WorkerSettings(
+        renew_seconds=settings.renew_seconds, grace_seconds=settings.grace_seconds,
+        timeout_seconds=settings.render_timeout_seconds,
+    )  # fmt: skip
+    common: dict[str, Any] = {
+        "desk": job_service, "files": files, "runner": adapters.runner, "registry": registry, "bus": bus,
+        "clock": clock, "settings": worker, "name": f"{socket.gethostname()}-{os.getpid()}",
+    }  # fmt: skip
+    work = settings.data_dir / "work"
+    generation = GenerationService(work_root=work / "render", slots=settings.render_slots, **common)
+    processing = ProcessingService(work_root=work / "process", slots=settings.processing_slots, **common)
+    notifications = build_notifications(
+        documents, clock, bus.hint, base_url=settings.base_url, notify_urls=settings.notify_urls,
+        notify_timeout_seconds=settings.notify_timeout_seconds, webhook_allow_private=settings.webhook_allow_private,
+    )  # fmt: skip
+    analytics = build_analytics(
+        documents, SqlWarehouse(_warehouse_url(settings)), registry, clock, collect_seconds=settings.collect_seconds,
+        site_counts=publishing.site_counts, media=publishing.media, work_folder=folders,
+    )  # fmt: skip
+    return System(
+        settings=settings, adapters=adapters, registry=registry, relay=OutboxRelay(documents, bus, clock),
+        access=access, uploads=uploads, operations=OperationsService(bus, files, access.audit), jobs=job_service,
+        videos=service, lifetimes=lifetimes,
+        reviews=ReviewService(videos, service, registry, clock, publishing.service, uploads, files, lifetimes),
+        progress=ProgressService(videos, job_service, lifetimes, clock),
+        generation=GenerationHandlers(generation, bus), processing=ProcessingHandlers(processing, bus),
+        publishing=publishing, notifications=notifications, analytics=analytics,
+        repositories=(videos, jobs),
+    )  # fmt: skip
+
+
+def _warehouse_url(settings: Settings) -> str:
+    if settings.warehouse_url is not None:
+        return settings.warehouse_url.get_secret_value()
+    return f"sqlite+aiosqlite:///{settings.data_dir / 'warehouse.sqlite'}"

@@ -1,0 +1,123 @@
+"""The whole system as people start it: its own process, data folder and port, driven over HTTP."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+START_SECONDS = 30.0
+PASSWORD = "correct-horse-battery"
+
+
+class RunningSystem:
+    """Starts, kills and starts again `video-manager up` on one data folder."""
+
+    def __init__(self, folder: Path, **settings: str) -> None:
+        self.data_dir = folder / "data"
+        self.log_path = folder / "server.log"
+        self.port = _free_port()
+        self.url = f"http://127.0.0.1:{self.port}"
+        self._environment = {
+            **{name: value for name, value in os.environ.items() if not name.startswith("VIDEO_MANAGER_")},
+            "VIDEO_MANAGER_DATA_DIR": str(self.data_dir),
+            "VIDEO_MANAGER_PORT": str(self.port),
+            "VIDEO_MANAGER_ADMIN_PASSWORD": PASSWORD,
+            "VIDEO_MANAGER_SAMPLE_VIDEO": "false",
+            **{f"VIDEO_MANAGER_{name.upper()}": value for name, value in settings.items()},
+        }
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> "RunningSystem":
+        with self.log_path.open("ab") as log:
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", "video_manager", "up"], env=self._environment, stdout=log, stderr=log
+            )
+        return self
+
+    def wait_ready(self) -> "RunningSystem":
+        deadline = time.monotonic() + START_SECONDS
+        while time.monotonic() < deadline:
+            assert self._process is not None
+            assert self._process.poll() is None, f"the system ended by itself:\n{self.log()[-3000:]}"
+            try:
+                if httpx.get(f"{self.url}/health/ready", timeout=2).status_code == 200:
+                    return self
+            except httpx.HTTPError:
+                pass
+            time.sleep(0.05)
+        raise AssertionError(f"not ready after {START_SECONDS} s:\n{self.log()[-3000:]}")
+
+    @property
+    def pid(self) -> int:
+        assert self._process is not None
+        return self._process.pid
+
+    def kill(self) -> None:
+        assert self._process is not None
+        self._process.send_signal(signal.SIGKILL)
+        self._process.wait()
+
+    def stop(self) -> int:
+        """Ask it to end; its exit code."""
+        assert self._process is not None
+        if self._process.poll() is None:
+            self._process.send_signal(signal.SIGTERM)
+        try:
+            return self._process.wait(timeout=40)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+            raise
+
+    def log(self) -> str:
+        return self.log_path.read_text(errors="replace")
+
+    def client(self, timeout: float = 10) -> httpx.Client:
+        """Signed in as this machine's owner."""
+        token = (self.data_dir / "cli-token").read_text().strip()
+        return httpx.Client(
+            base_url=f"{self.url}/api/v1", headers={"Authorization": f"Bearer {token}"}, timeout=timeout
+        )
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def wait_for(what: Callable[[], Any], seconds: float, message: str) -> Any:
+    """The first true answer of `what`."""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        answer = what()
+        if answer:
+            return answer
+        time.sleep(0.1)
+    raise AssertionError(message)
+
+
+@pytest.fixture
+def start_system(tmp_path: Path) -> Iterator[Callable[..., RunningSystem]]:
+    """Makes systems on folders of their own; all are stopped at the end."""
+    made: list[RunningSystem] = []
+
+    def make(**settings: str) -> RunningSystem:
+        folder = tmp_path / f"system{len(made)}"
+        folder.mkdir()
+        made.append(RunningSystem(folder, **settings))
+        return made[-1].start().wait_ready()
+
+    yield make
+    for system in made:
+        if system._process is not None and system._process.poll() is None:
+            system.kill()
