@@ -1,0 +1,98 @@
+"""Armed publications whose outcome is not known: ask the platform, and never send a second time."""
+
+import asyncio
+import logging
+from datetime import timedelta
+
+from video_manager.domain import publication as rules
+from video_manager.domain.channel import Channel
+from video_manager.domain.publication import Publication
+from video_manager.errors import ActionRequiredError, InvalidTransition, PermanentError
+from video_manager.plugins.api import Answer, Asked
+from video_manager.ports import Clock
+from video_manager.publishing.channels import ChannelService
+from video_manager.publishing.ledger import Ledger
+from video_manager.publishing.platforms import Platforms, post_of
+from video_manager.publishing.rules import PublishingRules
+
+log = logging.getLogger(__name__)
+
+
+class Asker:
+    def __init__(
+        self, ledger: Ledger, channels: ChannelService, platforms: Platforms, clock: Clock, settings: PublishingRules
+    ) -> None:
+        self._ledger = ledger
+        self._channels = channels
+        self._platforms = platforms
+        self._clock = clock
+        self._settings = settings
+
+    async def run(self, publication: Publication) -> None:
+        """Ask once about a due publication and write the answer down. Another scheduler that does the same is seen by
+        compare-and-set; its question costs nothing but itself."""
+        now = self._clock.now()
+        again = now + timedelta(seconds=2 * self._settings.ask_timeout_seconds)
+        try:
+            begun = await self._ledger.move(publication.id, lambda it: rules.begin_asking(it, again, now))
+            await self._ask(begun.value)
+        except InvalidTransition as late:
+            log.info("%s", late.detail)
+
+    async def _ask(self, publication: Publication) -> None:
+        number, channel_id = publication.attempts[-1].number, publication.content.channel_id
+        try:
+            channel = await self._channels.of_publication(channel_id)
+            asked = await self._answer(publication, channel)
+        except ActionRequiredError as error:
+            text, now = error.detail, self._clock.now()
+            await self._ledger.move(publication.id, lambda it: rules.require_action(it, number, text, now))
+            await self._channels.pause_for(channel_id, text)
+        except PermanentError as error:
+            await self._unanswered(publication, number, error.detail, final=True)
+        except Exception as error:
+            log.warning("asking about publication %s failed: %s", publication.id, error, exc_info=error)
+            await self._unanswered(publication, number, str(error) or type(error).__name__)
+        else:
+            await self._take(publication, number, asked, self._platforms.kind(channel.platform).publish_timeout_seconds)
+
+    async def _answer(self, publication: Publication, channel: Channel) -> Asked:
+        attempt = publication.attempts[-1]
+        async with self._platforms.connected(channel, publication) as platform:
+            if not platform.publisher.remembers:
+                raise PermanentError(
+                    f"{platform.publisher.title} cannot be asked whether the post was made: look there, then resolve it"
+                )
+            async with asyncio.timeout(self._settings.ask_timeout_seconds):
+                # Asking needs no bytes: the paths of this post name no files.
+                return await platform.ask(post_of(publication, platform.context.work_folder), attempt.handle or {})
+
+    async def _take(self, publication: Publication, number: int, asked: Asked, call_timeout_seconds: float) -> None:
+        now = self._clock.now()
+        if asked.answer is Answer.PUBLISHED and asked.published is not None:
+            post = asked.published
+            await self._ledger.move(
+                publication.id, lambda it: rules.publish(it, number, post.external_id, post.url, now)
+            )
+        elif asked.answer is Answer.PENDING:
+            ask_at = now + self._settings.ask_delay(publication.asked)
+            await self._ledger.move(
+                publication.id, lambda it: rules.mark_pending(it, number, asked.detail, ask_at, now)
+            )
+        elif asked.answer is Answer.ABSENT:
+            trust = timedelta(seconds=call_timeout_seconds + self._settings.absent_margin_seconds)
+            enough = publication.tries + 1 >= self._settings.max_tries
+            retry_at = None if enough else now + self._settings.retry_delay(publication.tries)
+            await self._ledger.move(publication.id, lambda it: rules.mark_absent(it, number, trust, retry_at, now))
+        else:
+            await self._unanswered(publication, number, asked.detail or "the platform does not know")
+
+    async def _unanswered(self, publication: Publication, number: int, detail: str, *, final: bool = False) -> None:
+        """Ask again, ever more seldom; after some questions people are told. `final`: there is no use in asking."""
+        now, asked = self._clock.now(), publication.asked
+        if final or asked >= self._settings.max_asks:
+            ask_at = None if final else now + timedelta(seconds=self._settings.unknown_ask_seconds)
+            await self._ledger.move(publication.id, lambda it: rules.mark_unknown(it, number, detail, ask_at, now))
+        else:
+            ask_at = now + self._settings.ask_delay(asked)
+            await self._ledger.move(publication.id, lambda it: rules.mark_pending(it, number, detail, ask_at, now))

@@ -1,0 +1,189 @@
+"""Use cases on channels: connected accounts on the platforms."""
+
+import logging
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from video_manager.domain import channel as channel_rules
+from video_manager.domain.access import SYSTEM, Actor, Right
+from video_manager.domain.channel import Channel
+from video_manager.domain.model import derived_id
+from video_manager.errors import (
+    ActionRequiredError,
+    Conflict,
+    InvalidInput,
+    NotFound,
+    RetryableError,
+    WorkError,
+)  # fmt: skip
+from video_manager.plugins.api import Account
+from video_manager.ports import Clock, CollectionSpec, Op, Query, Where
+from video_manager.publishing.platforms import Platforms
+from video_manager.repository import Loaded, Page, Repository
+
+CHANNELS = CollectionSpec("channels", indexed=("name", "platform", "enabled", "paused", "deleted_at"))
+DEFAULTS = (("site", "Watch page"), ("folder", "Published folder"))
+_SHOWN = Where("deleted_at", Op.IS_NULL, value=True)
+
+log = logging.getLogger(__name__)
+
+
+class NewChannel(BaseModel):
+    model_config = ConfigDict(extra="forbid", str_strip_whitespace=True)
+
+    platform: str = Field(min_length=1, max_length=60, description="One of GET /platforms.")
+    name: str = Field(min_length=1, max_length=120)
+    options: dict[str, Any] = Field(default_factory=dict, description="As the platform's JSON Schema says.")
+    paused: bool = False
+
+
+class ChannelEdit(BaseModel):
+    """Only what is given changes."""
+
+    model_config = ConfigDict(extra="forbid", str_strip_whitespace=True)
+
+    name: str | None = Field(None, min_length=1, max_length=120)
+    options: dict[str, Any] | None = None
+    enabled: bool | None = Field(None, description="A disabled channel takes no new publications.")
+    paused: bool | None = Field(None, description="A paused channel keeps its scheduled publications waiting.")
+
+
+class ChannelService:
+    def __init__(self, channels: Repository[Channel], platforms: Platforms, clock: Clock) -> None:
+        self._channels = channels
+        self._platforms = platforms
+        self._clock = clock
+
+    # ---- for people ---------------------------------------------------------------------------------------
+
+    async def list(self, actor: Actor, limit: int = 50, cursor: str | None = None) -> Page[Loaded[Channel]]:
+        actor.require(Right.VIEW)
+        return await self._channels.page([_SHOWN], order_by="name", limit=limit, cursor=cursor)
+
+    async def get(self, actor: Actor, id: str) -> Loaded[Channel]:
+        actor.require(Right.VIEW)
+        return await self._shown(id)
+
+    async def create(self, actor: Actor, id: str, new: NewChannel) -> Loaded[Channel]:
+        """Connects first: a channel that does not work is not saved. The same id again gives the same channel."""
+        actor.require(Right.CHANNELS)
+        existing = await self._channels.get(id)
+        if existing is not None:
+            return existing
+        options = await self._platforms.resolve_options(new.platform, new.options)
+        now = self._clock.now()
+        channel = Channel(
+            id=id, name=new.name, platform=new.platform, options=options, paused=new.paused, created_by=actor.name,
+            created_at=now, updated_at=now,
+        )  # fmt: skip
+        account = await self._connect(channel)
+        channel = channel.with_(account_name=account.name, account_url=account.url)
+        await self._channels.add_if_absent(channel)
+        return await self._channels.load(id)
+
+    async def update(
+        self, actor: Actor, id: str, edit: ChannelEdit, expected_revision: int | None = None
+    ) -> Loaded[Channel]:
+        """New options are connected before they are saved."""
+        actor.require(Right.CHANNELS)
+        before = await self._shown(id)
+        changes: dict[str, Any] = edit.model_dump(exclude_none=True)
+        if edit.options is not None:
+            options = await self._platforms.resolve_options(before.value.platform, edit.options)
+            account = await self._connect(before.value.with_(options=options))
+            changes |= {"options": options, "account_name": account.name, "account_url": account.url}
+        if edit.paused is not None:
+            changes["paused_reason"] = f"paused by {actor.name}" if edit.paused else None
+
+        def decide(channel: Channel) -> Channel | None:
+            if channel.deleted_at is not None:
+                raise NotFound(f"channel {channel.name!r} was deleted")
+            same = all(getattr(channel, name) == value for name, value in changes.items() if name != "paused_reason")
+            return None if same else channel.with_(**changes, updated_at=self._clock.now())
+
+        return await self._channels.change(id, decide, expected_revision=expected_revision)
+
+    async def delete(self, actor: Actor, id: str, open_publications: int, expected_revision: int | None = None) -> None:
+        """The document stays, for what was published there. Refused while publications still wait for the channel."""
+        actor.require(Right.CHANNELS)
+        await self._shown(id)
+        if open_publications:
+            raise Conflict(
+                f"{open_publications} publications of this channel are not finished: cancel or resolve them first"
+            )
+        now = self._clock.now()
+        await self._channels.change(
+            id, lambda channel: channel.with_(deleted_at=now, updated_at=now), expected_revision=expected_revision
+        )
+
+    # ---- for the other parts ------------------------------------------------------------------------------
+
+    async def channel_platform(self, channel_id: str) -> str:
+        """The platform of a usable channel. Raises NotFound, or Conflict when it is disabled."""
+        channel = (await self._shown(channel_id)).value
+        if not channel.enabled:
+            raise Conflict(f"channel {channel.name!r} is disabled: enable it or choose another")
+        return channel.platform
+
+    async def of_publication(self, channel_id: str) -> Channel:
+        """Also a deleted one. Raises ActionRequiredError when there is no trace of it."""
+        found = await self._channels.get(channel_id)
+        if found is None:
+            raise ActionRequiredError(f"there is no channel {channel_id!r} any more")
+        return found.value
+
+    async def running(self) -> dict[str, Channel]:
+        """The channels whose publications are uploaded now, by id."""
+        where = (_SHOWN, Where("enabled", Op.EQ, value=True), Where("paused", Op.EQ, value=False))
+        found = await self._channels.find(Query(where, limit=1000))
+        return {one.value.id: one.value for one in found}
+
+    async def all(self) -> tuple[Channel, ...]:
+        """Every channel, deleted ones too: what was published there is still measured."""
+        return tuple(one.value for one in await self._channels.find(Query(order_by="name", limit=10_000)))
+
+    async def pause_for(self, channel_id: str, reason: str) -> None:
+        """Something needs a person: nothing more goes to this channel until then."""
+        try:
+            await self._channels.change(
+                channel_id, lambda channel: channel_rules.pause(channel, reason, self._clock.now())
+            )
+        except NotFound:
+            log.warning("channel %s is gone; it cannot be paused (%s)", channel_id, reason)
+
+    async def ensure_defaults(self, account_url: str) -> None:
+        """The site and the folder, at the first start. Deleted ones do not come back."""
+        for platform, name in DEFAULTS:
+            id = derived_id("channel", platform)
+            if await self._channels.get(id) is not None:
+                continue
+            now = self._clock.now()
+            channel = Channel(
+                id=id, name=name, platform=platform, options=await self._platforms.resolve_options(platform, {}),
+                created_by=SYSTEM.name, created_at=now, updated_at=now,
+            )  # fmt: skip
+            try:
+                account = await self._connect(channel)
+            except InvalidInput as error:
+                log.warning("the channel %r cannot be used yet: %s", name, error.detail)
+                channel = channel_rules.pause(channel, error.detail, now)
+            else:
+                url = account_url if platform == "site" else account.url
+                channel = channel.with_(account_name=account.name, account_url=url)
+            await self._channels.add_if_absent(channel)
+
+    async def _connect(self, channel: Channel) -> Account:
+        try:
+            async with self._platforms.connected(channel) as platform:
+                return await platform.connect()
+        except RetryableError as error:
+            raise Conflict(f"{channel.platform} does not answer now ({error.detail}): try again later") from error
+        except WorkError as error:
+            raise InvalidInput.field("options", f"the channel cannot be connected: {error.detail}") from error
+
+    async def _shown(self, id: str) -> Loaded[Channel]:
+        loaded = await self._channels.load(id)
+        if loaded.value.deleted_at is not None:
+            raise NotFound(f"channel {loaded.value.name!r} was deleted")
+        return loaded

@@ -1,0 +1,115 @@
+"""The publication ledger: every change of a publication is one write, together with the event that tells of it."""
+
+from collections.abc import Callable, Sequence
+from datetime import datetime
+
+from video_manager.contracts.commands import CreatePublication, WithdrawPublication
+from video_manager.contracts.envelope import Envelope, envelope
+from video_manager.contracts.events import publication_event
+from video_manager.domain import publication as rules
+from video_manager.domain.publication import Approved, Publication, PublicationState
+from video_manager.ports import Clock, CollectionSpec, Op, Query, Where
+from video_manager.repository import Change, Loaded, Repository, instant_text
+
+PUBLICATIONS = CollectionSpec(
+    "publications", indexed=("state", "due_at", "created_at", "approved.video_id", "approved.channel_id")
+)
+SOURCE = "publishing"
+ASKED_STATES = (PublicationState.PENDING.value, PublicationState.UNKNOWN.value)
+ENDED_STATES = frozenset({PublicationState.PUBLISHED, PublicationState.CANCELLED, PublicationState.WITHDRAWN})
+
+Decide = Callable[[Publication], Publication]
+
+
+class Ledger:
+    """Moves publications by the rules of `domain.publication`, and finds the ones that are due."""
+
+    def __init__(self, publications: Repository[Publication], clock: Clock) -> None:
+        self._publications = publications
+        self._clock = clock
+
+    async def move(
+        self, id: str, decide: Decide, *, handled: str | None = None, expected_revision: int | None = None
+    ) -> Loaded[Publication]:
+        """Load, decide, save once. Raises what the rules raise (InvalidTransition, LeaseLost)."""
+
+        def decided(before: Publication) -> Change[Publication]:
+            after = decide(before)
+            return Change(after, self._events(before, after))
+
+        return await self._publications.change(id, decided, handled=handled, expected_revision=expected_revision)
+
+    async def insert(self, command: CreatePublication, platform: str, refusal: str | None, message: Envelope) -> None:
+        """The create command: inserts if absent; a tombstone gets its content and stays withdrawn. With `refusal`
+        (the channel cannot take it) it is inserted as failed, so that people see why."""
+        now = self._clock.now()
+        created = _created(command, platform, now)
+        if refusal is not None:
+            created = created.with_(state=PublicationState.FAILED, due_at=None, error=refusal)
+        event = _event(created, now)
+        if not await self._publications.add_if_absent(created, [event], handled=message.id):
+            await self.move(created.id, lambda there: rules.fill(there, created), handled=message.id)
+
+    async def withdraw(self, command: WithdrawPublication, message: Envelope) -> None:
+        """The withdraw command; one that comes first leaves a tombstone."""
+        now = self._clock.now()
+        stone = rules.tombstone(command.publication_id, command.approval_id, command.reason, now)
+        if not await self._publications.add_if_absent(stone, handled=message.id):
+            await self.move(stone.id, lambda there: rules.withdraw(there, command.reason, now), handled=message.id)
+
+    async def due_uploads(self, channel_ids: Sequence[str], limit: int) -> list[Loaded[Publication]]:
+        """Scheduled ones whose time has come, the longest waiting first."""
+        if not channel_ids or limit < 1:
+            return []
+        return await self._due((PublicationState.SCHEDULED.value,), limit, channel_ids)
+
+    async def due_questions(self, limit: int = 20) -> list[Loaded[Publication]]:
+        """Armed ones about which the platform is to be asked now."""
+        return await self._due(ASKED_STATES, limit)
+
+    async def uploading(self) -> list[Loaded[Publication]]:
+        return await self._publications.find(
+            Query((Where("state", Op.EQ, PublicationState.UPLOADING.value),), limit=1000)
+        )
+
+    async def _due(
+        self, states: Sequence[str], limit: int, channel_ids: Sequence[str] | None = None
+    ) -> list[Loaded[Publication]]:
+        where = [
+            Where("state", Op.IN, list(states)),
+            Where("due_at", Op.LE, instant_text(self._clock.now())),
+        ]
+        if channel_ids is not None:
+            where.append(Where("approved.channel_id", Op.IN, list(channel_ids)))
+        return await self._publications.find(Query(tuple(where), order_by="due_at", limit=limit))
+
+    def _events(self, before: Publication, after: Publication) -> tuple[Envelope, ...]:
+        moved = after.state is PublicationState.SCHEDULED and after.publish_at != before.publish_at
+        filled = before.approved is None and after.approved is not None
+        if after.approved is None or not (after.state is not before.state or moved or filled):
+            return ()
+        return (_event(after, self._clock.now()),)
+
+
+def _created(command: CreatePublication, platform: str, now: datetime) -> Publication:
+    approved = Approved(
+        video_id=command.video_id, version=command.version, channel_id=command.channel_id, platform=platform,
+        metadata=command.metadata, master=command.master, thumbnail=command.thumbnail, captions=command.captions,
+        approved_by=command.approved_by, options=command.options,
+    )  # fmt: skip
+    return rules.create(
+        command.publication_id, command.approval_id, approved, now,
+        publish_at=command.publish_at, requested_local=command.requested_local,
+    )  # fmt: skip
+
+
+def _event(publication: Publication, now: datetime) -> Envelope:
+    content = publication.content
+    scheduled = publication.state is PublicationState.SCHEDULED
+    body = publication_event(publication.state.value)(
+        publication_id=publication.id, approval_id=publication.approval_id, video_id=content.video_id,
+        version=content.version, channel_id=content.channel_id, platform=content.platform,
+        title=content.metadata.title, detail=publication.error or "", external_id=publication.external_id,
+        url=publication.url, at=(publication.due_at or now) if scheduled else now,
+    )  # fmt: skip
+    return envelope(body, source=SOURCE, subject=publication.id, now=now, correlation_id=content.video_id)

@@ -1,0 +1,105 @@
+"""Publishers ready to be called: the plugin, a channel's options, and the context of one call."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from video_manager.domain.channel import Channel
+from video_manager.domain.publication import Publication
+from video_manager.domain.video import Finding
+from video_manager.errors import ActionRequiredError, InvalidInput
+from video_manager.plugins.api import (
+    Account,
+    Asked,
+    Handle,
+    Options,
+    Post,
+    Published,
+    Publisher,
+    PublisherContext,
+)  # fmt: skip
+from video_manager.plugins.registry import PluginKind, Registry
+from video_manager.ports import WorkFolder
+from video_manager.publishing.context import Progress, PublishingContext, refuse_handle
+from video_manager.publishing.folders import FolderPolicy
+from video_manager.publishing.rules import PublishingRules
+from video_manager.publishing.site.shelf import Site
+
+
+@dataclass(frozen=True)
+class Connected:
+    """A publisher with its channel's options and the context of this call."""
+
+    publisher: Publisher[Any]
+    options: Options
+    context: PublisherContext
+
+    async def connect(self) -> Account:
+        return await self.publisher.connect(self.options, self.context)
+
+    async def check(self, post: Post) -> tuple[Finding, ...]:
+        return await self.publisher.check(post, self.options, self.context)
+
+    async def upload(self, post: Post) -> Handle:
+        return await self.publisher.upload(post, self.options, self.context)
+
+    async def publish(self, post: Post, handle: Handle) -> Published:
+        return await self.publisher.publish(post, handle, self.options, self.context)
+
+    async def ask(self, post: Post, handle: Handle) -> Asked:
+        return await self.publisher.ask(post, handle, self.options, self.context)
+
+
+class Platforms:
+    def __init__(self, registry: Registry, site: Site, rules: PublishingRules, work_folder: WorkFolder) -> None:
+        self._registry = registry
+        self._site = site
+        self._rules = rules
+        self._work_folder = work_folder
+        self._policy = FolderPolicy(rules.published_folder, rules.folder_roots)
+
+    async def resolve_options(self, platform: str, given: dict[str, Any]) -> dict[str, Any]:
+        """The options as the platform's publisher reads them. Raises InvalidInput with `options.<name>` fields."""
+        options = self._registry.resolve_options(PluginKind.PUBLISHER, platform, given, seed=0)
+        schema = self._registry.description(PluginKind.PUBLISHER, platform).json_schema
+        await self._policy.check(schema, options)
+        return options
+
+    def kind(self, platform: str) -> type[Publisher[Any]]:
+        return self._registry.publisher(platform)
+
+    @asynccontextmanager
+    async def connected(
+        self, channel: Channel, publication: Publication | None = None, progress: Progress | None = None,
+        save_handle: Callable[[Handle], Awaitable[None]] = refuse_handle,
+    ) -> AsyncIterator[Connected]:  # fmt: skip
+        """Raises ActionRequiredError when the channel's options are not valid any more: the release, the settings or
+        the file system changed since they were checked."""
+        try:
+            options = await self.resolve_options(channel.platform, channel.options)
+            publisher = self.kind(channel.platform)()
+        except InvalidInput as error:
+            raise ActionRequiredError(f"channel {channel.name!r}: {error.detail}; edit the channel") from error
+        shelf = self._site.shelf(publication.approved if publication else None)
+        async with self._work_folder(f"publish-{channel.platform}") as folder:
+            context = PublishingContext(
+                channel.platform, folder, progress or Progress(), shelf, self._rules.published_folder, save_handle
+            )
+            yield Connected(publisher, publisher.Options.model_validate(options), context)
+
+
+def post_of(publication: Publication, folder: Path) -> Post:
+    """The post with its files as they are (or would be) in `folder`."""
+    content = publication.content
+    names = {"video": content.master, "thumbnail": content.thumbnail, "captions": content.captions}
+    paths = {role: folder / f"{role}{Path(file.name).suffix.lower()}" for role, file in names.items() if file}
+    return Post(
+        publication_id=publication.id, video_id=content.video_id, version=content.version,
+        title=content.metadata.title, description=content.metadata.description, tags=content.metadata.tags,
+        language=content.metadata.language, video=paths["video"], video_sha256=content.master.sha256,
+        thumbnail=paths.get("thumbnail"), thumbnail_sha256=content.thumbnail.sha256 if content.thumbnail else None,
+        captions=paths.get("captions"), captions_sha256=content.captions.sha256 if content.captions else None,
+        duration_seconds=content.master.duration_seconds or 0.0, extra=content.options,
+    )  # fmt: skip

@@ -1,0 +1,182 @@
+"""The schedule: starts what is due, asks about what is in doubt, and sees which workers have died.
+
+Any number of schedulers may run: claims are compare-and-set, and questions change nothing on the platform.
+"""
+
+import asyncio
+import logging
+import os
+import socket
+from collections.abc import Coroutine
+from typing import Any
+
+from video_manager.domain import publication as rules
+from video_manager.domain.publication import Publication
+from video_manager.errors import InvalidTransition
+from video_manager.ports import Clock
+from video_manager.publishing.asker import Asker
+from video_manager.publishing.channels import ChannelService
+from video_manager.publishing.ledger import Ledger
+from video_manager.publishing.rules import PublishingRules
+from video_manager.publishing.uploader import Checkpoint, Running, Uploader
+
+log = logging.getLogger(__name__)
+
+
+class LeaseWatch:
+    """Sees (attempt, renewals) stand still for a whole lease, by this observer's own monotonic clock."""
+
+    def __init__(self, lease_seconds: float, clock: Clock) -> None:
+        self._lease_seconds = lease_seconds
+        self._clock = clock
+        self._seen: dict[str, tuple[tuple[int, int], float]] = {}
+
+    def expired(self, uploading: list[Publication]) -> list[Publication]:
+        now = self._clock.monotonic()
+        seen = {}
+        for publication in uploading:
+            attempt = publication.attempts[-1]
+            mark = (attempt.number, attempt.renewals)
+            known = self._seen.get(publication.id)
+            seen[publication.id] = known if known is not None and known[0] == mark else (mark, now)
+        self._seen = seen
+        return [item for item in uploading if now - seen[item.id][1] >= self._lease_seconds]
+
+
+class Scheduler:
+    def __init__(
+        self, ledger: Ledger, channels: ChannelService, uploader: Uploader, asker: Asker, clock: Clock,
+        settings: PublishingRules, checkpoint: Checkpoint = lambda _name: None, worker: str | None = None,
+    ) -> None:  # fmt: skip
+        self._ledger = ledger
+        self._channels = channels
+        self._uploader = uploader
+        self._asker = asker
+        self._clock = clock
+        self._settings = settings
+        self._checkpoint = checkpoint
+        self._worker = worker or f"{socket.gethostname()}:{os.getpid()}"
+        self._leases = LeaseWatch(settings.lease_seconds, clock)
+        self._leases_at = float("-inf")
+        self._uploads: dict[str, asyncio.Task[None]] = {}
+        self._questions: dict[str, asyncio.Task[None]] = {}
+        self._running: dict[str, Running] = {}
+        self._woken = asyncio.Event()
+        self._loop: asyncio.Task[None] | None = None
+
+    # ---- start and stop -------------------------------------------------------------------------------------
+
+    async def void_leases(self) -> None:
+        """The only process there is was started anew: every attempt that looks alive is dead."""
+        for loaded in await self._ledger.uploading():
+            await self._expire(loaded.value, max_crashes=None)
+
+    async def start(self) -> None:
+        self._loop = asyncio.create_task(self._run(), name="publishing schedule")
+
+    async def stop(self) -> None:
+        """Start nothing more. What is not armed is handed back; a publishing call may end within the grace time, and
+        after it the lease is left to run out."""
+        if self._loop is not None:
+            self._loop.cancel()
+            await asyncio.gather(self._loop, return_exceptions=True)
+            self._loop = None
+        for id, task in self._uploads.items():
+            if not self._running[id].armed:
+                task.cancel()
+        for question in self._questions.values():
+            question.cancel()
+        waiting = [*self._uploads.values(), *self._questions.values()]
+        if waiting:
+            _, late = await asyncio.wait(waiting, timeout=self._settings.grace_seconds)
+            for task in late:
+                log.warning(
+                    "%s did not end within the grace time; it is asked about after the next start", task.get_name()
+                )
+
+    def wake(self) -> None:
+        """Look at once: something has just become due."""
+        self._woken.set()
+
+    async def _run(self) -> None:
+        while True:
+            try:
+                await self.tick()
+            except Exception as error:
+                log.warning("the schedule could not be looked at: %s", error, exc_info=error)
+            pause = asyncio.ensure_future(self._clock.sleep(self._settings.tick_seconds))
+            woken = asyncio.ensure_future(self._woken.wait())
+            try:
+                await asyncio.wait({pause, woken}, return_when=asyncio.FIRST_COMPLETED)
+            finally:
+                pause.cancel()
+                woken.cancel()
+            self._woken.clear()
+
+    # ---- one look ---------------------------------------------------------------------------------------------
+
+    async def tick(self) -> None:
+        """Look once, and start what is to be done."""
+        await self._watch_leases()
+        await self._start_uploads()
+        for loaded in await self._ledger.due_questions():
+            if loaded.value.id not in self._questions:
+                self._spawn(self._questions, loaded.value.id, self._asker.run(loaded.value))
+
+    async def settle(self) -> None:
+        """Wait until everything that was started has ended."""
+        while tasks := [*self._uploads.values(), *self._questions.values()]:
+            await asyncio.wait(tasks)
+            await asyncio.sleep(0)
+
+    async def _start_uploads(self) -> None:
+        free = self._settings.slots - len(self._uploads)
+        if free < 1:
+            return
+        channels = await self._channels.running()
+        for loaded in await self._ledger.due_uploads(list(channels), free):
+            publication = loaded.value
+            if publication.id in self._uploads:
+                continue
+            try:
+                claimed = (await self._ledger.move(publication.id, self._claim)).value
+            except InvalidTransition:
+                continue  # another scheduler was faster, or a person moved it
+            self._checkpoint("claimed")
+            running = Running(claimed, claimed.attempts[-1].number)
+            self._running[claimed.id] = running
+            channel = channels[claimed.content.channel_id]
+            self._spawn(self._uploads, claimed.id, self._uploader.run(running, channel))
+
+    def _claim(self, publication: Publication) -> Publication:
+        return rules.claim(publication, self._worker, self._clock.now())
+
+    async def _watch_leases(self) -> None:
+        now = self._clock.monotonic()
+        if now - self._leases_at < self._settings.renew_seconds:
+            return
+        self._leases_at = now
+        uploading = [loaded.value for loaded in await self._ledger.uploading()]
+        for publication in self._leases.expired(uploading):
+            log.warning("the worker of publication %s fell silent", publication.id)
+            await self._expire(publication, self._settings.max_crashes)
+
+    async def _expire(self, publication: Publication, max_crashes: int | None) -> None:
+        attempt, now = publication.attempts[-1], self._clock.now()
+        await self._ledger.move(
+            publication.id, lambda it: rules.expire(it, attempt.number, attempt.renewals, max_crashes, now)
+        )
+
+    def _spawn(self, tasks: dict[str, asyncio.Task[None]], id: str, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(work, name=f"publication {id}")
+        tasks[id] = task
+
+        def ended(done: asyncio.Task[None]) -> None:
+            tasks.pop(id, None)
+            if tasks is self._uploads:
+                self._running.pop(id, None)
+            if not done.cancelled() and (error := done.exception()) is not None:
+                log.warning("work on publication %s ended early: %s", id, error, exc_info=error)
+            self._woken.set()
+
+        task.add_done_callback(ended)

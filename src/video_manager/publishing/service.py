@@ -1,0 +1,221 @@
+"""Use cases on publications, and what other services may ask of publishing."""
+
+import contextlib
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from urllib.parse import urlsplit
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from video_manager.contracts.commands import CreatePublication, WithdrawPublication
+from video_manager.contracts.envelope import Envelope
+from video_manager.domain import publication as rules
+from video_manager.domain.access import Actor, Right
+from video_manager.domain.channel import Channel
+from video_manager.domain.model import Instant
+from video_manager.domain.publication import Publication, PublicationState, instant_of
+from video_manager.errors import Conflict, FieldError, InvalidInput, InvalidTransition, NotFound
+from video_manager.ports import Clock, Op, Query, Scalar, Where
+from video_manager.publishing.channels import ChannelEdit, ChannelService
+from video_manager.publishing.ledger import ENDED_STATES, Decide, Ledger
+from video_manager.publishing.site.shelf import Site
+from video_manager.repository import Loaded, Page, Repository
+
+_CREATED = Where("approved.video_id", Op.IS_NULL, value=False)
+"""Leaves out tombstones."""
+_OPEN_STATES: tuple[Scalar, ...] = tuple(state.value for state in PublicationState if state not in ENDED_STATES)
+
+
+class LocalTime(BaseModel):
+    """A wall-clock time and its zone; a skipped time means the next valid instant, a repeated one the first."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    local: str = Field(max_length=40, examples=["2026-11-24T18:00"])
+    zone: str = Field(max_length=60, examples=["Europe/Berlin"])
+
+
+class NewTime(BaseModel):
+    """null: as soon as possible."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    publish_at: Instant | LocalTime | None
+
+
+class Resolution(BaseModel):
+    """What a person found when they looked on the platform."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    published: bool
+    url: str | None = Field(None, max_length=2000, description="Where it is public.")
+    external_id: str | None = Field(None, max_length=300, description="The platform's own id, where known.")
+
+    @model_validator(mode="after")
+    def _has_a_place(self) -> "Resolution":
+        if self.published and not self.url:
+            raise ValueError("say where it is public: url")
+        if self.url and (urlsplit(self.url).scheme not in ("http", "https") or not urlsplit(self.url).netloc):
+            raise ValueError("url must look like https://example.org/watch/1")
+        return self
+
+
+class PublishingService:
+    """`wake` tells the schedule of this process that something may be due."""
+
+    def __init__(
+        self, publications: Repository[Publication], ledger: Ledger, channels: ChannelService, site: Site,
+        clock: Clock, wake: Callable[[], None] = lambda: None,
+    ) -> None:  # fmt: skip
+        self._publications = publications
+        self._ledger = ledger
+        self.channels = channels
+        self._site = site
+        self._clock = clock
+        self._wake = wake
+
+    # ---- for people ---------------------------------------------------------------------------------------
+
+    async def list(
+        self, actor: Actor, *, state: PublicationState | None = None, video_id: str | None = None,
+        channel_id: str | None = None, limit: int = 50, cursor: str | None = None,
+    ) -> Page[Loaded[Publication]]:  # fmt: skip
+        """The newest first."""
+        actor.require(Right.VIEW)
+        wanted = {"state": state.value if state else None, "approved.video_id": video_id,
+                  "approved.channel_id": channel_id}  # fmt: skip
+        where = [Where(field, Op.EQ, value) for field, value in wanted.items() if value is not None]
+        return await self._publications.page(
+            [_CREATED, *where], order_by="created_at", descending=True, limit=limit, cursor=cursor
+        )
+
+    async def get(self, actor: Actor, id: str) -> Loaded[Publication]:
+        actor.require(Right.VIEW)
+        loaded = await self._publications.load(id)
+        _ = loaded.value.content  # a tombstone is not shown
+        return loaded
+
+    async def cancel(self, actor: Actor, id: str, expected_revision: int | None = None) -> Loaded[Publication]:
+        return await self._act(actor, id, expected_revision, lambda it: rules.cancel(it, actor.name, self._clock.now()))
+
+    async def retry(self, actor: Actor, id: str, expected_revision: int | None = None) -> Loaded[Publication]:
+        """Try again now; one that may be public is asked about instead."""
+        return await self._act(actor, id, expected_revision, lambda it: rules.retry(it, actor.name, self._clock.now()))
+
+    async def resolve(
+        self, actor: Actor, id: str, found: Resolution, expected_revision: int | None = None
+    ) -> Loaded[Publication]:
+        """A person looked on the platform."""
+
+        def decide(publication: Publication) -> Publication:
+            return rules.resolve(
+                publication, actor.name, self._clock.now(), published=found.published, external_id=found.external_id,
+                url=found.url,
+            )  # fmt: skip
+
+        return await self._act(actor, id, expected_revision, decide)
+
+    async def reschedule(
+        self, actor: Actor, id: str, new: NewTime, expected_revision: int | None = None
+    ) -> Loaded[Publication]:
+        """Move it to another time, which is written down with who did it."""
+        at, written = _time_of(new.publish_at)
+        return await self._act(
+            actor, id, expected_revision,
+            lambda it: rules.reschedule(it, actor.name, at, written, self._clock.now()),
+        )  # fmt: skip
+
+    async def edit_channel(
+        self, actor: Actor, id: str, edit: ChannelEdit, expected_revision: int | None = None
+    ) -> Loaded[Channel]:
+        """Resuming a channel tries again what was waiting for a person to repair it."""
+        before = await self.channels.get(actor, id)
+        changed = await self.channels.update(actor, id, edit, expected_revision)
+        if before.value.paused and not changed.value.paused:
+            await self._resume(actor, id)
+        return changed
+
+    async def _resume(self, actor: Actor, channel_id: str) -> None:
+        stopped = await self._publications.find(
+            Query(
+                (
+                    Where("approved.channel_id", Op.EQ, channel_id),
+                    Where("state", Op.EQ, PublicationState.ACTION_REQUIRED.value),
+                ),
+                limit=1000,
+            )
+        )
+        for loaded in stopped:
+            with contextlib.suppress(InvalidTransition):  # a person was faster
+                await self._ledger.move(loaded.value.id, lambda it: rules.retry(it, actor.name, self._clock.now()))
+        self._wake()
+
+    async def delete_channel(self, actor: Actor, channel_id: str, expected_revision: int | None = None) -> None:
+        actor.require(Right.CHANNELS)
+        waiting = await self._publications.count(
+            Where("approved.channel_id", Op.EQ, channel_id), Where("state", Op.IN, [*_OPEN_STATES])
+        )
+        await self.channels.delete(actor, channel_id, waiting, expected_revision)
+
+    async def _act(self, actor: Actor, id: str, expected_revision: int | None, decide: Decide) -> Loaded[Publication]:
+        actor.require(Right.PUBLISH)
+        await self.get(actor, id)
+        changed = await self._ledger.move(id, decide, expected_revision=expected_revision)
+        self._wake()
+        return changed
+
+    # ---- commands of the manager ----------------------------------------------------------------------------
+
+    async def create(self, message: Envelope, command: CreatePublication) -> None:
+        """Insert if absent. A channel that is gone makes it a failed one, so that people see why."""
+        platform, refusal = "", None
+        try:
+            platform = await self.channels.channel_platform(command.channel_id)
+        except (NotFound, Conflict) as error:
+            refusal = error.detail
+        await self._ledger.insert(command, platform, refusal, message)
+        self._wake()
+
+    async def withdraw(self, message: Envelope, command: WithdrawPublication) -> None:
+        """Remembered also when it arrives before the create."""
+        await self._ledger.withdraw(command, message)
+
+    # ---- for other services -----------------------------------------------------------------------------------
+
+    async def channel_platform(self, channel_id: str) -> str:
+        """The platform of a usable channel. Raises NotFound, or Conflict when it is disabled."""
+        return await self.channels.channel_platform(channel_id)
+
+    async def open_for_video(self, video_id: str) -> Sequence[str]:
+        """Ids of the video's publications that are uploading or armed: what cannot be taken back now."""
+        found = await self._publications.find(
+            Query((Where("approved.video_id", Op.EQ, video_id), Where("state", Op.IN, [*_OPEN_STATES])), limit=1000)
+        )
+        return [loaded.value.id for loaded in found if loaded.value.active]
+
+    async def files_in_use(self) -> set[str]:
+        """Ids of the stored files that open publications and the site's pages still need."""
+        used = await self._site.file_ids()
+        cursor = None
+        while True:
+            page = await self._publications.page(
+                [_CREATED, Where("state", Op.IN, [*_OPEN_STATES])], limit=500, cursor=cursor
+            )
+            for loaded in page.items:
+                content = loaded.value.content
+                used |= {file.id for file in (content.master, content.thumbnail, content.captions) if file}
+            if page.next is None:
+                return used
+            cursor = page.next
+
+
+def _time_of(at: datetime | LocalTime | None) -> tuple[datetime | None, str | None]:
+    """The instant, and the wall-clock time as it was written."""
+    if not isinstance(at, LocalTime):
+        return at, None
+    try:
+        return instant_of(at.local, at.zone), f"{at.local} {at.zone}"
+    except InvalidInput as error:
+        wrong = [FieldError(f"publish_at.{item.field}", item.reason) for item in error.errors]
+        raise InvalidInput(f"publish_at.{error.detail}", wrong) from error

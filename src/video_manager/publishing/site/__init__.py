@@ -1,0 +1,1 @@
+"""The product's own public site: pages, podcast feed, and honest counts."""
