@@ -3,6 +3,7 @@ what nobody expected into an answer."""
 
 import logging
 import time
+from typing import cast
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from starlette.datastructures import MutableHeaders
@@ -110,5 +111,15 @@ _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"
 
 
 def _route_of(scope: Scope) -> str:
-    path = getattr(scope.get("route"), "path", None)
-    return path if isinstance(path, str) else "other"
+    """The path with its parameters named, as `/api/v1/users/{user_id}`. Made from the values: the framework's own
+    route object knows only its last part when routers lie in routers."""
+    if "route" not in scope:
+        return "other"
+    segments = cast(str, scope["path"]).split("/")
+    for name, value in reversed(scope.get("path_params", {}).items()):
+        wanted = str(value).split("/")
+        for start in range(len(segments) - len(wanted), 0, -1):
+            if segments[start : start + len(wanted)] == wanted:
+                segments[start : start + len(wanted)] = [f"{{{name}}}"]
+                break
+    return "/".join(segments)
