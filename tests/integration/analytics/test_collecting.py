@@ -1,5 +1,7 @@
 """From a publication to numbers on the dashboard, through failures and crashes."""
 
+# ruff: noqa: ASYNC221, ASYNC240 - these tests kill a process of their own, and wait for it
+
 import os
 import subprocess
 import sys
@@ -13,8 +15,6 @@ from tests.integration.analytics.conftest import ADMIN, VIEWER, Counter, Lab, op
 from video_manager.domain.metrics import Metric
 from video_manager.errors import PermanentError, RetryableError
 from video_manager.ports import Op, Where
-
-SERVICE = "video_manager.analytics.collecting"
 
 
 async def views(lab: Lab) -> list[float]:

@@ -1,6 +1,9 @@
 """Buckets of a person's calendar, and increments that never fall."""
 
+# ruff: noqa: DTZ001 - wall-clock times get their zone where they are used
+
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from zoneinfo import ZoneInfo, available_timezones
 
 import pytest
@@ -18,13 +21,14 @@ def hours(spans: list[tuple[datetime, datetime]]) -> list[float]:
     return [(end - start).total_seconds() / 3600 for start, end in spans]
 
 
+def days(zone: ZoneInfo, local: datetime, count: int) -> list[tuple[datetime, datetime]]:
+    start = local.replace(tzinfo=zone)
+    return buckets(start, start + timedelta(days=count), Bucket.DAY, zone)
+
+
 def test_days_have_23_and_25_hours_when_the_clocks_change() -> None:
-    spring = buckets(
-        datetime(2026, 3, 28, 12, tzinfo=BERLIN), datetime(2026, 3, 30, 12, tzinfo=BERLIN), Bucket.DAY, BERLIN
-    )
-    autumn = buckets(
-        datetime(2026, 10, 24, 12, tzinfo=BERLIN), datetime(2026, 10, 26, 12, tzinfo=BERLIN), Bucket.DAY, BERLIN
-    )
+    spring = days(BERLIN, datetime(2026, 3, 28, 12), 2)
+    autumn = days(BERLIN, datetime(2026, 10, 24, 12), 2)
     assert hours(spring) == [24, 23, 24]
     assert hours(autumn) == [24, 25, 24]
     assert spring[1][0] == datetime(2026, 3, 28, 23, tzinfo=UTC)
@@ -44,14 +48,12 @@ def test_weeks_begin_on_monday() -> None:
 
 def test_a_midnight_that_does_not_exist_begins_the_day_at_one() -> None:
     beirut = ZoneInfo("Asia/Beirut")  # the clocks went forward at 00:00 on 2022-03-27
-    spans = buckets(
-        datetime(2022, 3, 26, 12, tzinfo=beirut), datetime(2022, 3, 28, 12, tzinfo=beirut), Bucket.DAY, beirut
-    )
+    spans = days(beirut, datetime(2022, 3, 26, 12), 2)
     assert [start.astimezone(beirut).strftime("%d %H:%M") for start, _ in spans] == ["26 00:00", "27 01:00", "28 00:00"]
     assert hours(spans) == [24, 23, 24]
 
 
-MOMENTS = st.datetimes(datetime(2000, 1, 2), datetime(2037, 1, 1)).map(lambda moment: moment.replace(tzinfo=UTC))  # noqa: DTZ001
+MOMENTS = st.datetimes(datetime(2000, 1, 2), datetime(2037, 1, 1)).map(lambda moment: moment.replace(tzinfo=UTC))
 
 
 @given(st.sampled_from(sorted(available_timezones())), MOMENTS, st.sampled_from(Bucket))
@@ -60,7 +62,7 @@ def test_buckets_cover_the_range_without_gaps_in_whole_slots(name: str, start: d
     spans = buckets(start, end, bucket, ZoneInfo(name))
     assert spans[0][0] <= start
     assert spans[-1][1] >= end
-    assert all(before[1] == after[0] for before, after in zip(spans, spans[1:], strict=False))
+    assert all(before[1] == after[0] for before, after in pairwise(spans))
     assert all(begin < finish for begin, finish in spans)
     assert all(begin.timestamp() % SLOT_SECONDS == 0 for begin, _ in spans)
 
@@ -79,7 +81,7 @@ def test_increments_never_fall_and_end_at_the_highest_value_stated(
         peaks[id, slot] = max(value, peaks.get((id, slot), 0.0))
     ordered = sorted(peaks.items(), key=lambda item: item[0][1])
     slots = [SlotPeak(id, SPANS[0][0] + timedelta(seconds=slot * SLOT_SECONDS), value) for (id, slot), value in ordered]
-    for series in build_series(SPANS, before, slots, lambda id: id):
+    for series in build_series(SPANS, before, slots, str):
         highest = max([before.get(series.key, 0.0), *(one.peak for one in slots if one.publication_id == series.key)])
         assert all(point.increment >= 0 for point in series.points)
         assert series.points[-1].cumulative == pytest.approx(highest)
