@@ -22,7 +22,7 @@ from video_manager.publishing.site.page import PAGES, SitePage
 from video_manager.publishing.site.service import SiteService
 from video_manager.publishing.site.shelf import Site
 from video_manager.publishing.site.visit import Visit
-from video_manager.publishing.uploader import Checkpoint, Uploader
+from video_manager.publishing.uploader import Checkpoint, Uploader, ignore_checkpoint
 from video_manager.repository import Repository
 from video_manager.settings import Settings
 
@@ -66,8 +66,8 @@ class Publishing:
 
 
 def build_publishing(
-    documents: DocumentStore, files: FileStore, registry: Registry, _bus: MessageBus, clock: Clock, *,
-    settings: Settings | PublishingRules, work_folder: WorkFolder, checkpoint: Checkpoint = lambda _name: None,
+    documents: DocumentStore, files: FileStore, registry: Registry, bus: MessageBus, clock: Clock, *,
+    settings: Settings | PublishingRules, work_folder: WorkFolder, checkpoint: Checkpoint = ignore_checkpoint,
 ) -> Publishing:  # fmt: skip
     """`checkpoint` is told the name of every step of an upload that was finished."""
     rules = PublishingRules.of(settings) if isinstance(settings, Settings) else settings
@@ -78,7 +78,7 @@ def build_publishing(
     platforms = Platforms(registry, shelves, rules, work_folder)
     channels = ChannelService(channel_documents, platforms, clock)
     ledger = Ledger(publications, clock)
-    uploader = Uploader(ledger, channels, platforms, files, clock, rules, checkpoint)
+    uploader = Uploader(ledger, channels, platforms, files, clock, rules, bus.hint, checkpoint)
     asker = Asker(ledger, channels, platforms, clock, rules)
     scheduler = Scheduler(ledger, channels, uploader, asker, clock, rules, checkpoint)
     counts = SiteCountsService(visits, shelves, clock)

@@ -103,13 +103,19 @@ def _created(command: CreatePublication, platform: str, now: datetime) -> Public
     )  # fmt: skip
 
 
-def _event(publication: Publication, now: datetime) -> Envelope:
+def progress_hint(publication: Publication, now: datetime) -> Envelope:
+    """How far the upload is, for watchers only: the same event as when it began, with the stage as its detail."""
+    attempt = publication.attempts[-1]
+    return _event(publication, now, f"{attempt.stage} ({attempt.progress:.0%})")
+
+
+def _event(publication: Publication, now: datetime, detail: str | None = None) -> Envelope:
     content = publication.content
     scheduled = publication.state is PublicationState.SCHEDULED
     body = publication_event(publication.state.value)(
         publication_id=publication.id, approval_id=publication.approval_id, video_id=content.video_id,
         version=content.version, channel_id=content.channel_id, platform=content.platform,
-        title=content.metadata.title, detail=publication.error or "", external_id=publication.external_id,
+        title=content.metadata.title, detail=detail or publication.error or "", external_id=publication.external_id,
         url=publication.url, at=(publication.due_at or now) if scheduled else now,
     )  # fmt: skip
     return envelope(body, source=SOURCE, subject=publication.id, now=now, correlation_id=content.video_id)

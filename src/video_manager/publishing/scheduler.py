@@ -18,7 +18,7 @@ from video_manager.publishing.asker import Asker
 from video_manager.publishing.channels import ChannelService
 from video_manager.publishing.ledger import Ledger
 from video_manager.publishing.rules import PublishingRules
-from video_manager.publishing.uploader import Checkpoint, Running, Uploader
+from video_manager.publishing.uploader import Checkpoint, Running, Uploader, ignore_checkpoint
 
 log = logging.getLogger(__name__)
 
@@ -46,7 +46,7 @@ class LeaseWatch:
 class Scheduler:
     def __init__(
         self, ledger: Ledger, channels: ChannelService, uploader: Uploader, asker: Asker, clock: Clock,
-        settings: PublishingRules, checkpoint: Checkpoint = lambda _name: None, worker: str | None = None,
+        settings: PublishingRules, checkpoint: Checkpoint = ignore_checkpoint, worker: str | None = None,
     ) -> None:  # fmt: skip
         self._ledger = ledger
         self._channels = channels

@@ -3,11 +3,12 @@
 import asyncio
 import hashlib
 import logging
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
 
+from video_manager.contracts.envelope import Envelope
 from video_manager.domain import publication as rules
 from video_manager.domain.channel import Channel
 from video_manager.domain.publication import Failure, Publication
@@ -25,14 +26,25 @@ from video_manager.plugins.api import Handle, Post, Published
 from video_manager.ports import Clock, FileStore
 from video_manager.publishing.channels import ChannelService
 from video_manager.publishing.context import Progress
-from video_manager.publishing.ledger import Decide, Ledger
+from video_manager.publishing.ledger import Decide, Ledger, progress_hint
 from video_manager.publishing.platforms import Connected, Platforms, post_of
 from video_manager.publishing.rules import PublishingRules
 
 Checkpoint = Callable[[str], None]
 """Called with the name of each step that was just finished; tests die there."""
 
+Hint = Callable[[Envelope], Awaitable[None]]
+"""Tells open pages of the progress; may be lost."""
+
 log = logging.getLogger(__name__)
+
+
+async def ignore_hint(_hint: Envelope) -> None:
+    """Nobody looks."""
+
+
+def ignore_checkpoint(_name: str) -> None:
+    """Nobody dies."""
 
 
 @dataclass
@@ -52,7 +64,7 @@ class Running:
 class Uploader:
     def __init__(
         self, ledger: Ledger, channels: ChannelService, platforms: Platforms, files: FileStore, clock: Clock,
-        settings: PublishingRules, checkpoint: Checkpoint = lambda _name: None,
+        settings: PublishingRules, hint: Hint = ignore_hint, checkpoint: Checkpoint = ignore_checkpoint,
     ) -> None:  # fmt: skip
         self._ledger = ledger
         self._channels = channels
@@ -60,6 +72,7 @@ class Uploader:
         self._files = files
         self._clock = clock
         self._settings = settings
+        self._hint = hint
         self._checkpoint = checkpoint
 
     async def run(self, running: Running, channel: Channel) -> None:
@@ -207,7 +220,8 @@ class Uploader:
         while True:
             await self._clock.sleep(self._settings.renew_seconds)
             try:
-                await self._move(running, renewed)
+                renewal = await self._ledger.move(running.id, renewed)
+                await self._hint(progress_hint(renewal.value, self._clock.now()))
             except LeaseLost as lost:
                 log.info("%s", lost.detail)
                 return

@@ -21,7 +21,6 @@ LARGEST_BEACON_BYTES = 1024
 SHOWN_OTHERS = 6
 
 PageId = Annotated[str, PathParameter(pattern="^[0-9a-f]{16}$")]
-Suffix = Annotated[str, PathParameter(alias="suffix", pattern=r"^[a-z0-9]{2,5}$")]
 
 
 class Watched(BaseModel):
@@ -98,11 +97,11 @@ def _add_pages(routes: APIRouter, site: SiteService) -> None:
 
 
 def _add_files(routes: APIRouter, site: SiteService) -> None:
-    async def file(page_id: str, which: str, request: Request) -> Response:
+    async def file(page_id: str, which: str, request: Request, suffix: str | None = None) -> Response:
         page = await site.page(page_id)
         found: PageFile | None = getattr(page, which)
-        if found is None:
-            raise NotFound(f"this video has no {which}")
+        if found is None or suffix not in (None, html.suffix(found).removeprefix(".")):
+            raise NotFound(f"this video has no such {which}")
         return await file_response(site.files, found.id, request, found.content_type, cache_control=PUBLIC)
 
     @routes.get("/watch/{id}/video")
@@ -112,9 +111,9 @@ def _add_files(routes: APIRouter, site: SiteService) -> None:
 
     @routes.get("/watch/{id}/video.{suffix}")
     @routes.head("/watch/{id}/video.{suffix}")
-    async def video_by_name(id: PageId, request: Request, _suffix: Suffix) -> Response:
+    async def video_by_name(id: PageId, suffix: str, request: Request) -> Response:
         """The same with an extension, by which podcast readers tell what it is."""
-        return await file(id, "video", request)
+        return await file(id, "video", request, suffix)
 
     @routes.get("/watch/{id}/thumbnail")
     @routes.head("/watch/{id}/thumbnail")
@@ -123,8 +122,8 @@ def _add_files(routes: APIRouter, site: SiteService) -> None:
 
     @routes.get("/watch/{id}/thumbnail.{suffix}")
     @routes.head("/watch/{id}/thumbnail.{suffix}")
-    async def thumbnail_by_name(id: PageId, request: Request, _suffix: Suffix) -> Response:
-        return await file(id, "thumbnail", request)
+    async def thumbnail_by_name(id: PageId, suffix: str, request: Request) -> Response:
+        return await file(id, "thumbnail", request, suffix)
 
     @routes.get("/watch/{id}/captions.vtt")
     @routes.head("/watch/{id}/captions.vtt")
