@@ -10,20 +10,20 @@ from video_manager.bootstrap.probes import observe, probes_of
 from video_manager.bootstrap.system import System
 from video_manager.gateway.app import GatewayParts, create_app
 from video_manager.gateway.events import EventFeed
+from video_manager.gateway.idempotency import IdempotencyRecords
 from video_manager.gateway.local_secrets import session_secret
-from video_manager.gateway.tus import upload_routes
 from video_manager.manager import job_routes, plugin_routes
 from video_manager.manager.routes import router as manager_router
 from video_manager.notifications.routes import router as notifications_router
 from video_manager.publishing.routes import api_router as publishing_router
-from video_manager.publishing.routes import public_router
+from video_manager.publishing.site.routes import public_router
 from video_manager.telemetry import new_registry
 
 
 def build_application(system: System, *, workers: bool, studio: bool = True) -> FastAPI:
     """With `workers` the application's lifespan also runs every service's handlers and timers."""
     settings, bus = system.settings, system.adapters.bus
-    registry = new_registry()
+    registry, secret = new_registry(), session_secret(settings)
     observe(system, registry)
 
     @asynccontextmanager
@@ -38,15 +38,16 @@ def build_application(system: System, *, workers: bool, studio: bool = True) -> 
         GatewayParts(
             settings=settings,
             access=system.access,
+            uploads=system.uploads,
+            idempotency=IdempotencyRecords(system.adapters.documents, system.adapters.clock, secret),
             operations=system.operations,
             events=EventFeed(bus),
-            session_secret=session_secret(settings),
+            session_secret=secret,
             registry=registry,
             api_routers=(
                 manager_router(system.videos, system.reviews, system.adapters.files),
                 plugin_routes.router(system.registry),
                 job_routes.router(system.jobs),
-                upload_routes(system.uploads, settings.max_upload_bytes, "/api/v1/uploads"),
                 publishing_router(system.publishing.service),
                 notifications_router(system.notifications.service),
                 analytics_router(system.analytics.service),

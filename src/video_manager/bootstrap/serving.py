@@ -35,7 +35,7 @@ async def _serve(settings: Settings) -> None:
     listening = _listen(settings)
     async with opened(settings) as adapters:
         system = await System.build(settings, adapters)
-        app = build_application(system, workers=True)
+        app = build_application(system, workers=True, studio=not os.environ.get("NOSTUDIO"))
         config = uvicorn.Config(
             app, log_config=None, access_log=False, timeout_keep_alive=KEEP_ALIVE_SECONDS, server_header=False,
             timeout_graceful_shutdown=max(1, int(settings.grace_seconds)), ws_max_size=2**20,
