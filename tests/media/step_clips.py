@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from video_manager.media.ffmpeg import run_ffmpeg
 from video_manager.plugins.context import LocalContext
@@ -10,7 +11,12 @@ from video_manager.plugins.context import LocalContext
 TONE = "sine=frequency=440:sample_rate=48000"
 
 
-def clip(
+def clip(path: Path, **options: Any) -> Path:
+    """`write_clip` for tests that are not async."""
+    return asyncio.run(write_clip(path, **options))
+
+
+async def write_clip(
     path: Path, *, size: str = "320x240", seconds: float = 2.0, picture: str | None = None,
     sound: str | None = TONE, sound_filter: str = "volume=0.5", more: Sequence[str] = (), rate: int = 30,
 ) -> Path:  # fmt: skip
@@ -34,7 +40,7 @@ def clip(
         ]
         arguments += ["-ac", "2"]
     arguments += ["-c:v", "libx264", "-preset", "ultrafast", "-pix_fmt", "yuv420p", *more, str(path)]
-    asyncio.run(run_ffmpeg(arguments))
+    await run_ffmpeg(arguments)
     return path
 
 

@@ -4,8 +4,8 @@ import asyncio
 from pathlib import Path
 
 import pytest
-
 from tests.media.step_clips import TONE, clip, context
+
 from video_manager.domain.video import Finding, Severity
 from video_manager.errors import PermanentError
 from video_manager.media import ffmpeg
@@ -161,7 +161,7 @@ def test_odd_formats_are_told(tmp_path: Path) -> None:
 def test_a_broken_video_is_refused_in_words(tmp_path: Path, check: str) -> None:
     video = tmp_path / "broken.mp4"
     video.write_bytes(b"no video at all" * 100)
-    with pytest.raises(PermanentError, match="broken.mp4"):
+    with pytest.raises(PermanentError, match=r"broken\.mp4"):
         examine(check, video)
 
 

@@ -7,8 +7,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-
 from tests.media.step_clips import TONE, clip, context
+
 from video_manager.errors import InvalidInput, PermanentError
 from video_manager.media.ffmpeg import FfmpegTool, run_ffmpeg
 from video_manager.media.frame_size import Aspect

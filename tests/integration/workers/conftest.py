@@ -107,7 +107,7 @@ class Works:
 
     async def until_idle(self, service: GenerationService | ProcessingService, seconds: float = 20) -> None:
         async with asyncio.timeout(seconds):
-            while service.worker.running:
+            while service.worker.running:  # noqa: ASYNC110 - looked at from outside
                 await asyncio.sleep(0.01)
 
 

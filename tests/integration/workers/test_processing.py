@@ -4,8 +4,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-
 from tests.integration.workers.conftest import Works
+
 from video_manager.domain.job import Job, JobState
 from video_manager.domain.video import CheckReport, MediaRole, Recipe, RecipeCheck, RecipeStep
 from video_manager.media.probing import probe

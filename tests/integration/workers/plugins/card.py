@@ -1,3 +1,4 @@
+# ruff: noqa: T201, C901, PLR0912, ASYNC220, ASYNC251 - misbehaving is what these plugins are for
 """Generators for the tests of the workers: a test card, and all the ways in which a plugin can misbehave."""
 
 import asyncio
