@@ -19,9 +19,8 @@ if TYPE_CHECKING:
 
 _WHITE: Rgb = (255, 255, 255)
 _BLACK: Rgb = (0, 0, 0)
-_CAPTION, _HEADLINE = "Caption", "Headline"
+_CAPTION, _HEADLINE, _SHAPE = "Caption", "Headline", "Shape"
 _BAR_LAYER, _BOX_LAYER, _TEXT_LAYER = 0, 1, 2
-_FADE_IN_MS = 60
 
 
 @dataclass(frozen=True)
@@ -88,7 +87,8 @@ class Overlay:
             rf"\fscx0\t(0,{round(total_seconds * 1000)},\fscx100)\p1}}"
         )
         shape = f"m 0 0 l {self.size.width} 0 {self.size.width} {height} 0 {height}"
-        self._add(_BAR_LAYER, 0.0, total_seconds, _HEADLINE, tags + shape)
+        self._fonts.add(self.caption_style.font)  # libass asks for a font even to draw a shape
+        self._add(_BAR_LAYER, 0.0, total_seconds, _SHAPE, tags + shape)
 
     def write(self, path: Path) -> Path:
         """The ASS file of everything added."""
@@ -121,6 +121,7 @@ class Overlay:
         outline_alpha = round(255 * style.outline_transparency)
         document.styles.clear()
         document.styles[_CAPTION] = _style(style.font, size, style.outline * size, outline_alpha)
+        document.styles[_SHAPE] = _style(style.font, size, 0, 0)
         headline_size = self.size.caption_font_size * 0.5
         document.styles[_HEADLINE] = _style(self.headline_font, headline_size, 0.045 * headline_size, 110)
 
@@ -136,16 +137,15 @@ class Overlay:
         start, end = group.words[current].start_seconds, group.word_end(current)
         if end <= start:
             return
-        fade = rf"\fad({_FADE_IN_MS},0)" if current == 0 else ""
         gap = font_size * style.line_gap
         for number, line in enumerate(group.lines):
             y = self.size.height * CENTRE_OF[position] + (number - (len(group.lines) - 1) / 2) * gap
             place = rf"\an5\pos({self.size.width / 2:.1f},{y:.1f})\fs{font_size:.1f}"
-            tags = rf"{{{place}\blur{style.blur * font_size:.1f}{fade}}}"
+            tags = rf"{{{place}\blur{style.blur * font_size:.1f}}}"
             words = " ".join(self._marked(group, index, current) for index in line)
             yield _Event(_TEXT_LAYER, start, end, _CAPTION, tags + words)
             if style.highlight is Highlight.BOX and current in line:
-                yield _Event(_BOX_LAYER, start, end, _CAPTION, self._box(group, line, current, y))
+                yield _Event(_BOX_LAYER, start, end, _SHAPE, self._box(group, line, current, y))
 
     def _marked(self, group: CaptionGroup, index: int, current: int) -> str:
         text = _escaped(group.words[index].text)

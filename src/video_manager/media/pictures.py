@@ -96,6 +96,8 @@ def _require_whole_jpeg(path: Path, name: str, codec: str) -> None:
     if codec != "mjpeg":
         return
     with path.open("rb") as file:
+        if file.read(2) != b"\xff\xd8":
+            raise PermanentError(f"{name} is no picture that can be read. Send a JPEG, PNG or WebP file.")
         file.seek(max(0, path.stat().st_size - 65536))
         if b"\xff\xd9" not in file.read():
             raise PermanentError(f"{name} is cut off: its end is missing. Send the whole file again.")

@@ -18,6 +18,10 @@ if TYPE_CHECKING:
     Image = NDArray[np.uint8]
 
 
+_LARGEST_SCALE = 0.97
+"""Near 1 OpenCV copies instead of scaling, and the zoom would stand still for a moment."""
+
+
 @dataclass(frozen=True)
 class SlidePlan:
     """`count` slides of `frames_per_slide` frames, of which the last `overlap` (0 for a cut) belong to the next one
@@ -37,10 +41,9 @@ class SlidePlan:
 
     @property
     def picture_size(self) -> FrameSize:
-        """Pictures are prepared between their smallest and largest size on screen, so that the zoom neither blurs
-        nor flickers."""
-        factor = 1 + self.zoom / 2
-        return FrameSize(round(self.size.width * factor / 2) * 2, round(self.size.height * factor / 2) * 2)
+        """Pictures are prepared a little larger than they are ever shown: sharp, and never at the scale 1."""
+        factor = (1 + self.zoom) / _LARGEST_SCALE
+        return FrameSize(round(self.size.width * factor / 2) * 2 + 4, round(self.size.height * factor / 2) * 2 + 4)
 
     def start_frame(self, index: int) -> int:
         return index * (self.frames_per_slide - self.overlap)

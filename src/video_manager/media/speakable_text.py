@@ -161,7 +161,7 @@ def _speakable(text: str) -> str:
     text = "".join(character for character in text if _is_kept(character))
     text = _EMPTY_BRACKETS.sub(" ", _RUNS.sub(" ", text))
     text = re.sub(r"\s+", " ", text).strip()
-    text = re.sub(r"\s+([,.;:!?]+)(?=\s|$)", r"\1", text)
+    text = re.sub(r"\s+(\)|[,.;:!?]+(?=\s|$))", r"\1", text).replace("( ", "(")
     return re.sub(r"^(?:[-:;,.)!?]+\s+)+", "", text)
 
 

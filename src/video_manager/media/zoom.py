@@ -48,7 +48,8 @@ class YuvPicture:
 class Zoom:
     """Frames of one picture. `anchor` (x, y) is the still point as parts 0..1 of the picture and of the frame.
 
-    At scale s a pixel of the picture is s pixels of the frame, so s * picture must cover the frame.
+    At scale s a pixel of the picture is s pixels of the frame, so s * picture must cover the frame. Keep a zoom on
+    one side of 1: within half a pixel of it OpenCV copies, and the picture would stand still for some frames.
     """
 
     def __init__(self, picture: YuvPicture, size: FrameSize, anchor: tuple[float, float]) -> None:

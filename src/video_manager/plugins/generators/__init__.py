@@ -5,7 +5,7 @@ from typing import Any
 from video_manager.plugins.api import Generator
 from video_manager.plugins.generators.slideshow import Slideshow
 from video_manager.plugins.generators.story import Story
-from video_manager.plugins.generators.test_card import TestCard
+from video_manager.plugins.generators.test_card import BarsAndTone
 from video_manager.plugins.generators.upload import Upload
 
-GENERATORS: tuple[type[Generator[Any]], ...] = (Story, Slideshow, Upload, TestCard)
+GENERATORS: tuple[type[Generator[Any]], ...] = (Story, Slideshow, Upload, BarsAndTone)

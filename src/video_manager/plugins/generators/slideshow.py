@@ -55,7 +55,7 @@ class SlideshowOptions(Options):
     )
     aspect: Aspect = Field(default=Aspect.PORTRAIT, title="Format", description="Width to height of the picture.")
     fit: Fit = Field(
-        default=Fit.AUTO, title="Fit",
+        default=Fit.AUTO, title="Filling the frame",
         description="crop fills the frame; blur shows the whole picture on a blurred copy; "
         "auto crops when little is lost.",
     )  # fmt: skip

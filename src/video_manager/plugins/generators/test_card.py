@@ -13,22 +13,22 @@ _TONE_GAIN_DB = 4.06
 """ffmpeg's sine is -18.06 dBFS; a 1 kHz sine at -14 dBFS in both channels measures -14 LUFS."""
 
 
-class TestCardOptions(Options):
+class BarsAndToneOptions(Options):
     duration_seconds: float = Field(default=10.0, ge=1, le=600, title="Duration", description="In seconds.")
     width: int = Field(default=1080, ge=64, le=3840, multiple_of=2, title="Width", description="In pixels, even.")
     height: int = Field(default=1920, ge=64, le=3840, multiple_of=2, title="Height", description="In pixels, even.")
     frame_rate: int = Field(default=30, ge=1, le=60, title="Frame rate", description="Frames per second.")
 
 
-class TestCard(Generator[TestCardOptions]):
+class BarsAndTone(Generator[BarsAndToneOptions]):
     """The tone is at the loudness that platforms expect, so the usual processing leaves the file as it is."""
 
     name = "test-card"
     title = "Test card"
     description = "Colour bars, a tone and a running timecode: a quick video to try a channel with."
-    Options = TestCardOptions
+    Options = BarsAndToneOptions
 
-    async def render(self, input: RenderInput, options: TestCardOptions, context: Context) -> RenderResult:
+    async def render(self, input: RenderInput, options: BarsAndToneOptions, context: Context) -> RenderResult:
         from video_manager.media import encoding  # noqa: PLC0415 - loads with a render only
         from video_manager.media.fonts import Font  # noqa: PLC0415
 
@@ -40,7 +40,7 @@ class TestCard(Generator[TestCardOptions]):
                 "-f", "lavfi", "-i", f"smptehdbars=size={size}:rate={options.frame_rate}",
                 "-f", "lavfi", "-i", "sine=frequency=1000:sample_rate=48000",
                 "-vf", _picture_filters(options, Font.POPPINS_SEMI_BOLD.path, input.seed),
-                "-af", f"volume={_TONE_GAIN_DB}dB,aformat=channel_layouts=stereo",
+                "-af", f"volume={_TONE_GAIN_DB}dB,pan=stereo|c0=c0|c1=c0",
                 *encoding.VIDEO_ARGUMENTS, *encoding.AUDIO_ARGUMENTS,
                 "-t", f"{seconds:.6f}", *encoding.FILE_ARGUMENTS, str(target),
             ],
@@ -54,7 +54,7 @@ class TestCard(Generator[TestCardOptions]):
         )
 
 
-def _picture_filters(options: TestCardOptions, font: "Path", seed: int) -> str:
+def _picture_filters(options: BarsAndToneOptions, font: "Path", seed: int) -> str:
     """Bars with a white line that crosses them every two seconds (so that no part stands still), the timecode, and
     the seed, by which two cards can be told apart."""
     short_side = min(options.width, options.height)
