@@ -3,7 +3,6 @@
 import sys
 from typing import Annotated
 
-import click
 import typer
 
 from video_manager import __version__
@@ -59,11 +58,11 @@ def run() -> None:
 
 def _run() -> int:
     try:
-        result = app(standalone_mode=False)
-    except click.ClickException as error:
-        error.show()
+        result = app(standalone_mode=False, prog_name="video-manager")
+    except typer.TyperException as error:
+        _show_usage(error)
         return Exit.WRONG_INPUT
-    except (click.Abort, KeyboardInterrupt):
+    except (typer.Abort, KeyboardInterrupt):
         return Exit.INTERRUPTED
     except BrokenPipeError:
         sys.stderr.close()  # the reader of our output went away
@@ -76,6 +75,15 @@ def _run() -> int:
             raise
         return _tell(expected)
     return result if isinstance(result, int) else Exit.OK
+
+
+def _show_usage(error: typer.TyperException) -> None:
+    """Typer's own words about a wrong option, with the usage where there is one."""
+    show = getattr(error, "show", None)
+    if show is not None:
+        show()
+    else:
+        typer.echo(f"Error: {error.format_message()}", err=True)
 
 
 def _expected(error: Exception) -> CommandError | None:

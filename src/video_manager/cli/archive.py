@@ -129,6 +129,7 @@ def _copy_databases(databases: list[Path], data_dir: Path, stage: Path) -> None:
             copy.parent.mkdir(parents=True, exist_ok=True)
             with _open(copy) as target:
                 reader.backup(target)
+            shutil.copymode(path, copy)
 
 
 @contextmanager
@@ -197,7 +198,7 @@ def read_archive(source: Path, data_dir: Path) -> Amount:
 
 
 def _unpack(source: Path, stage: Path) -> Amount:
-    (stage / CONTENT).mkdir()
+    (stage / CONTENT).mkdir(mode=0o700)
     with tarfile.open(source, mode="r:") as tar:
         tar.extractall(stage, filter="data")
     try:

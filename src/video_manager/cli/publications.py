@@ -39,11 +39,13 @@ def publish(
     from video_manager.cli.reviews import publish_at
     from video_manager.cli.videos import find
 
+    moment = publish_at(at, zone)
+
     async def work(api: "Api") -> "tuple[list[Json], bool]":
         video = await find(api, id)
         body: dict[str, Any] = {"video_id": video["id"], "version": version or video["versions"][-1]["number"]}
-        if at is not None:
-            body["publish_at"] = publish_at(at, zone)
+        if moment is not None:
+            body["publish_at"] = moment
         made = [await api.post("publications", body={**body, "channel_id": target})
                 for target in await channel_ids(api, tuple(channel))]  # fmt: skip
         return made, api.embedded

@@ -42,14 +42,16 @@ def review(
     from video_manager.cli.requests import channel_ids, typed_options
     from video_manager.cli.videos import find
 
+    moment = publish_at(at, zone)
+
     async def work(api: "Api") -> "tuple[Json, bool]":
         video = await find(api, id)
         number = version or video["versions"][-1]["number"]
         body: dict[str, Any] = {"version": number, "decision": decision, "reason": reason}
         if channel:
             body["channels"] = await channel_ids(api, tuple(channel))
-        if at is not None:
-            body["publish_at"] = publish_at(at, zone)
+        if moment is not None:
+            body["publish_at"] = moment
         if decision == "reject":
             body["keep_files"] = not discard_files
         if decision == "regenerate":
@@ -67,10 +69,12 @@ def review(
         note("What follows is done when the system is started: video-manager up")
 
 
-def publish_at(at: str, zone: str | None) -> Any:
+def publish_at(at: str | None, zone: str | None) -> Any:
     """`--at` for the API: an instant when it carries an offset, else a wall-clock time with its zone."""
     from datetime import datetime
 
+    if at is None:
+        return None
     try:
         moment = datetime.fromisoformat(at)
     except ValueError as error:
