@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from video_manager.domain.access import ApiKey, AuditEntry, Right, Role, User
 from video_manager.gateway.access import AccessService
 from video_manager.gateway.login import client_address
+from video_manager.gateway.passwords import MAX_LENGTH, MIN_LENGTH
 from video_manager.gateway.sessions import TOKEN, csrf_token
 from video_manager.repository import Loaded
 from video_manager.web import CurrentActor, Cursor, ExpectedRevision, Items, Limit, RequestIds, set_etag
@@ -37,9 +38,12 @@ class UserOut(BaseModel):
     created_at: datetime
 
 
+NewPassword = Annotated[str, Field(min_length=MIN_LENGTH, max_length=MAX_LENGTH)]
+
+
 class UserIn(_In):
-    name: str = Field(min_length=1, max_length=100)
-    password: str = Field(max_length=4096)
+    name: str = Field(min_length=1, max_length=100, description="Letters a-z, digits and . _ @ + -")
+    password: NewPassword
     role: Role
     email: str | None = Field(None, max_length=300)
 
@@ -50,12 +54,12 @@ class UserChange(_In):
     role: Role | None = None
     disabled: bool | None = None
     email: str | None = Field(None, max_length=300)
-    password: str | None = Field(None, max_length=4096)
+    password: NewPassword | None = None
 
 
 class PasswordChange(_In):
     current_password: str = Field(max_length=4096)
-    new_password: str = Field(max_length=4096)
+    new_password: NewPassword
 
 
 class KeyOut(BaseModel):

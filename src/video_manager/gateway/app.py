@@ -21,6 +21,7 @@ from video_manager import __version__
 from video_manager.errors import NotFound
 from video_manager.gateway.access import AccessService
 from video_manager.gateway.access_routes import access_routes
+from video_manager.gateway.docs_page import docs_routes
 from video_manager.gateway.events import EventFeed, event_routes
 from video_manager.gateway.guard import Guard
 from video_manager.gateway.headers import SecurityHeaders
@@ -96,6 +97,7 @@ def create_app(parts: GatewayParts) -> FastAPI:
     for router in (*own, *parts.api_routers):
         app.include_router(router, prefix=API)
     describe_problems(app)
+    app.include_router(docs_routes(app))
     _answer_unknown_paths(app)
     return app
 

@@ -32,7 +32,9 @@ _PAGE = Template("""<!doctype html>
 * { box-sizing: border-box; }
 body {
   margin: 0; min-height: 100vh; min-height: 100dvh; display: grid; place-items: center; padding: 1.25rem;
-  background: radial-gradient(60rem 40rem at 50% -10%, color-mix(in srgb, var(--accent) 18%, var(--back)), var(--back));
+  background: var(--back) radial-gradient(
+    60rem 40rem at 50% -10%, color-mix(in srgb, var(--accent) 18%, var(--back)), var(--back)
+  ) no-repeat;
   color: var(--text); font: 1rem/1.5 system-ui, -apple-system, "Segoe UI", Roboto, sans-serif;
 }
 main {

@@ -33,8 +33,11 @@ def _with_problems(document: dict[str, Any]) -> dict[str, Any]:
         "key": {"type": "http", "scheme": "bearer", "description": "An API key: `vm_PREFIX_SECRET`."}
     }
     document["security"] = [{"key": []}]
-    for operations in document["paths"].values():
+    for path, operations in document["paths"].items():
         for operation in operations.values():
+            if not path.startswith("/api/"):
+                # Open to everybody; the metrics to this machine without a key.
+                operation["security"] = [{}, {"key": []}] if path == "/metrics" else []
             responses = operation["responses"]
             for status in [status for status in responses if status.startswith("4") and status != "422"]:
                 responses[status].setdefault("content", _PROBLEM)

@@ -15,6 +15,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from video_manager.domain.access import Actor
 from video_manager.errors import InvalidInput
+from video_manager.gateway.problems import MethodNotAllowed
 from video_manager.gateway.upload import UploadView
 from video_manager.gateway.upload_bytes import ALGORITHMS, Checksum, body_of
 from video_manager.gateway.upload_errors import WrongContentType, WrongProtocolVersion
@@ -75,9 +76,12 @@ async def optional_version(tus_resumable: Annotated[str | None, Header()] = None
         await required_version(tus_resumable)
 
 
-async def overrides_patch(x_http_method_override: Annotated[str, Header()]) -> None:
-    if x_http_method_override.upper() != "PATCH":
-        raise InvalidInput.field("X-HTTP-Method-Override", "only PATCH can be sent as POST here")
+async def overrides_patch(x_http_method_override: Annotated[str | None, Header()] = None) -> None:
+    if (x_http_method_override or "").upper() != "PATCH":
+        raise MethodNotAllowed(
+            "an upload's bytes are sent by PATCH, or by POST with `X-HTTP-Method-Override: PATCH`",
+            ["GET", "HEAD", "PATCH", "DELETE", "OPTIONS"],
+        )
 
 
 SpeaksTus = Depends(required_version)
@@ -157,7 +161,7 @@ def _add_transfer(router: APIRouter, uploads: UploadsService) -> None:
     )(append)
 
     @router.post(
-        "/{upload_id}", status_code=204, dependencies=[SpeaksTus, Depends(overrides_patch)], include_in_schema=False
+        "/{upload_id}", status_code=204, dependencies=[Depends(overrides_patch), SpeaksTus], include_in_schema=False
     )
     async def overridden(
         request: Request,

@@ -176,6 +176,16 @@ async def test_the_openapi_document_describes_errors_as_they_are(world: World) -
     assert document["components"]["schemas"]["Problem"]["properties"]["correlation_id"]
 
 
+async def test_the_documentation_page_needs_nothing_from_elsewhere(world: World) -> None:
+    async with world.client(Role.VIEWER) as client:
+        page = (await client.get("/api/docs")).text
+    assert "<code>/api/v1/users/{user_id}</code>" in page
+    assert "current_password: string" in page
+    assert "role: admin | producer | reviewer | viewer | worker" in page
+    for foreign in ("<script", "http://", "https://", "//cdn"):
+        assert foreign not in page
+
+
 async def test_every_answer_is_strict_with_browsers(world: World) -> None:
     async with world.client() as client:
         for path in ("/login", "/api/v1/me", "/health/live", "/nowhere"):
