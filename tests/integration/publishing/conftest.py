@@ -118,7 +118,8 @@ async def open_world(
     await files.open()
     settings = PublishingRules(
         base_url="http://127.0.0.1:8800", published_folder=root / "published",
-        **{"backoff_first_seconds": 0.0, "renew_seconds": 0.05, "lease_seconds": 0.5, **rules},
+        **{"backoff_first_seconds": 0.0, "renew_seconds": 0.05, "lease_seconds": 0.5, "absent_margin_seconds": 0.1}
+        | rules,
     )  # fmt: skip
     bus = SqliteBus(root / "bus.sqlite")
     await bus.open()

@@ -1,0 +1,322 @@
+"""Platforms that fail, hang, forget, and answer late."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from datetime import timedelta
+from pathlib import Path
+from typing import ClassVar
+
+import pytest
+from tests.integration.publishing.conftest import RITA, World, open_world
+
+from video_manager.domain.publication import Publication, PublicationState
+from video_manager.domain.video import Finding, Severity
+from video_manager.errors import ActionRequiredError, InvalidInput, InvalidTransition, PermanentError, RetryableError
+from video_manager.plugins.api import (
+    Account,
+    Answer,
+    Asked,
+    Handle,
+    Options,
+    Post,
+    Published,
+    Publisher,
+    PublisherContext,
+)  # fmt: skip
+from video_manager.publishing.channels import ChannelEdit, NewChannel
+from video_manager.publishing.service import Resolution
+
+S = PublicationState
+P = "p" * 32
+
+
+class StageOptions(Options):
+    """None."""
+
+
+class Stage(Publisher[StageOptions]):
+    """A platform whose moods a test sets. `public` is what people see there."""
+
+    name = "stage"
+    title = "Stage"
+    description = "For tests."
+    Options = StageOptions
+    publish_timeout_seconds: ClassVar[float] = 0.3
+    public: ClassVar[list[str]] = []
+    connecting: ClassVar[Exception | None] = None
+    uploading: ClassVar[Exception | None] = None
+    publishing: ClassVar[Exception | None] = None
+    lands: ClassVar[bool] = True
+    hangs_seconds: ClassVar[float] = 0
+    upload_seconds: ClassVar[float] = 0
+    asking: ClassVar[Exception | Asked | None] = None
+    fault: ClassVar[str | None] = None
+
+    async def connect(self, options: StageOptions, context: PublisherContext) -> Account:
+        if self.connecting:
+            raise self.connecting
+        return Account("stage account", "https://stage.invalid/account")
+
+    async def check(self, post: Post, options: StageOptions, context: PublisherContext) -> tuple[Finding, ...]:
+        if self.fault is None:
+            return ()
+        return (Finding(check="stage", code="fault", severity=Severity.ERROR, message=self.fault),)
+
+    async def upload(self, post: Post, options: StageOptions, context: PublisherContext) -> Handle:
+        context.progress(0.5, "sending")
+        await asyncio.sleep(self.upload_seconds)
+        if self.uploading:
+            raise self.uploading
+        return {"id": "h"}
+
+    async def publish(self, post: Post, handle: Handle, options: StageOptions, context: PublisherContext) -> Published:
+        if self.lands:
+            self.public.append(post.publication_id)
+        await asyncio.sleep(self.hangs_seconds)
+        if self.publishing:
+            raise self.publishing
+        return Published("s-1", "https://stage.invalid/s-1")
+
+    async def ask(self, post: Post, handle: Handle, options: StageOptions, context: PublisherContext) -> Asked:
+        if isinstance(self.asking, Exception):
+            raise self.asking
+        if self.asking is not None:
+            return self.asking
+        if post.publication_id in self.public:
+            return Asked(Answer.PUBLISHED, Published("s-1", "https://stage.invalid/s-1"))
+        return Asked(Answer.ABSENT)
+
+    async def delete(self, external_id: str, options: StageOptions, context: PublisherContext) -> None:
+        self.public.clear()
+
+
+Mood = Callable[..., None]
+
+
+@pytest.fixture
+def mood(monkeypatch: pytest.MonkeyPatch) -> Mood:
+    monkeypatch.setattr(Stage, "public", [])
+
+    def change(**moods: object) -> None:
+        for name, value in moods.items():
+            monkeypatch.setattr(Stage, name, value)
+
+    return change
+
+
+@pytest.fixture
+async def stage(tmp_path: Path, mood: Mood) -> AsyncIterator[World]:
+    async with open_world(tmp_path, plugins=[Stage], max_tries=3, max_asks=2) as world:
+        await world.publishing.service.channels.create(RITA, "stage", NewChannel(platform="stage", name="Stage"))
+        await world.create(await world.command(channel="stage"))
+        yield world
+
+
+async def until(world: World, *states: PublicationState, seconds: float = 10) -> Publication:
+    async with asyncio.timeout(seconds):
+        while (publication := await world.publication()).state not in states:
+            await world.run()
+            await asyncio.sleep(0.02)
+    return publication
+
+
+async def test_a_retryable_failure_is_tried_again_with_a_limit(stage: World, mood: Mood) -> None:
+    mood(uploading=RetryableError("busy"))
+    await stage.run()
+    publication = await stage.publication()
+    assert (publication.state, publication.tries, publication.error) == (S.SCHEDULED, 1, "busy")
+    publication = await until(stage, S.FAILED)
+    assert len(publication.attempts) == 3
+    assert publication.error == "gave up after 3 tries: busy"
+    mood(uploading=None)
+    await stage.publishing.service.retry(RITA, P)
+    assert (await until(stage, S.PUBLISHED)).external_id == "s-1"
+
+
+async def test_the_platform_may_name_the_time_of_the_next_try(stage: World, mood: Mood) -> None:
+    mood(uploading=RetryableError("quota is used up", retry_after_seconds=3600))
+    await stage.run(3)
+    publication = await stage.publication()
+    assert len(publication.attempts) == 1
+    assert publication.due_at is not None
+    assert (publication.due_at - publication.updated_at).total_seconds() == pytest.approx(3600, abs=5)
+
+
+async def test_a_permanent_failure_ends_it(stage: World, mood: Mood) -> None:
+    mood(uploading=PermanentError("the video is too long for this account"))
+    await stage.run(3)
+    publication = await stage.publication()
+    assert (publication.state, len(publication.attempts)) == (S.FAILED, 1)
+    assert publication.error == "the video is too long for this account"
+
+
+async def test_what_the_platform_would_refuse_is_not_sent(stage: World, mood: Mood) -> None:
+    mood(fault="the title has 120 characters, 100 are allowed")
+    await stage.run(2)
+    assert "100 are allowed" in ((await stage.publication()).error or "")
+    assert (await stage.publication()).state is S.FAILED
+
+
+async def test_what_needs_a_person_pauses_the_channel_until_they_resume_it(stage: World, mood: Mood) -> None:
+    mood(uploading=ActionRequiredError("sign in again"))
+    await stage.run()
+    assert (await stage.publication()).state is S.ACTION_REQUIRED
+    channel = (await stage.publishing.service.channels.get(RITA, "stage")).value
+    assert (channel.paused, channel.paused_reason) == (True, "sign in again")
+    await stage.create(await stage.command(id="q" * 32, channel="stage"))
+    await stage.run(2)
+    assert (await stage.publication("q" * 32)).state is S.SCHEDULED
+    mood(uploading=None)
+    await stage.publishing.service.edit_channel(RITA, "stage", ChannelEdit(paused=False))
+    await until(stage, S.PUBLISHED)
+    await stage.run(2)
+    assert (await stage.publication("q" * 32)).state is S.PUBLISHED
+
+
+@pytest.mark.logs_errors("failed unexpectedly")
+async def test_a_bug_in_a_publisher_is_logged_and_tried_again(stage: World, mood: Mood) -> None:
+    mood(uploading=ZeroDivisionError("division by zero"))
+    await stage.run()
+    assert (await stage.publication()).state is S.SCHEDULED
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        RetryableError("reset"),
+        PermanentError("odd answer"),
+        pytest.param(OSError("broken pipe"), marks=pytest.mark.logs_errors("failed unexpectedly")),
+    ],
+)
+async def test_a_lost_answer_after_the_post_was_made_is_asked_for(stage: World, mood: Mood, error: Exception) -> None:
+    mood(publishing=error)
+    publication = await until(stage, S.PUBLISHED)
+    assert (len(publication.attempts), Stage.public) == (1, [P])
+
+
+async def test_a_call_that_hangs_is_cut_off_and_asked_about(stage: World, mood: Mood) -> None:
+    mood(hangs_seconds=30)
+    publication = await until(stage, S.PUBLISHED)
+    assert (len(publication.attempts), Stage.public) == (1, [P])
+
+
+async def test_a_post_that_was_not_made_is_sent_again_only_after_the_calls_timeout(stage: World, mood: Mood) -> None:
+    mood(publishing=RetryableError("reset"), lands=False)
+    await stage.run(2)
+    early = await stage.publication()
+    assert (early.state, early.in_doubt) == (S.PENDING, True)
+    mood(publishing=None, lands=True)
+    publication = await until(stage, S.PUBLISHED)
+    first, second = publication.attempts
+    assert first.armed_at is not None
+    assert second.started_at - first.armed_at >= timedelta(seconds=0.3)
+    assert Stage.public == [P]
+
+
+async def test_a_definite_refusal_in_the_call_fails_once_it_is_sure(stage: World, mood: Mood) -> None:
+    mood(publishing=PermanentError("duplicate text"), lands=False)
+    publication = await until(stage, S.FAILED)
+    assert (publication.error, Stage.public) == ("duplicate text", [])
+
+
+async def test_a_platform_that_processes_is_asked_again(stage: World, mood: Mood) -> None:
+    mood(publishing=RetryableError("reset"), asking=Asked(Answer.PENDING, detail="transcoding"))
+    await stage.run(2)
+    publication = await stage.publication()
+    assert (publication.state, publication.error) == (S.PENDING, "transcoding")
+    with pytest.raises(InvalidTransition):
+        await stage.publishing.service.cancel(RITA, P)
+    assert await stage.publishing.service.open_for_video("v1") == [P]
+    mood(asking=None)
+    await until(stage, S.PUBLISHED)
+    assert Stage.public == [P]
+
+
+async def test_a_platform_that_cannot_be_asked_leaves_it_to_a_person(stage: World, mood: Mood) -> None:
+    mood(publishing=RetryableError("reset"), remembers=False)
+    publication = await until(stage, S.UNKNOWN)
+    assert publication.due_at is None
+    assert "cannot be asked" in (publication.error or "")
+    await stage.run(3)
+    found = await stage.publishing.service.resolve(RITA, P, Resolution(published=True, url="https://stage.invalid/s-1"))
+    assert (found.value.state, found.value.url) == (S.PUBLISHED, "https://stage.invalid/s-1")
+    assert Stage.public == [P]
+
+
+async def test_questions_without_an_answer_become_unknown_and_go_on(stage: World, mood: Mood) -> None:
+    mood(publishing=RetryableError("reset"), asking=RetryableError("down for maintenance"))
+    publication = await until(stage, S.UNKNOWN, seconds=15)
+    assert publication.due_at is not None
+    assert "maintenance" in (publication.error or "")
+    mood(asking=None)
+    await stage.publishing.service.retry(RITA, P)
+    await until(stage, S.PUBLISHED)
+    assert Stage.public == [P]
+
+
+async def test_cancelling_stops_an_upload_that_is_running(stage: World, mood: Mood) -> None:
+    mood(upload_seconds=30)
+    await stage.publishing.scheduler.tick()
+    await asyncio.sleep(0.1)
+    await stage.publishing.service.cancel(RITA, P)
+    async with asyncio.timeout(3):
+        await stage.publishing.scheduler.settle()
+    assert (await stage.publication()).state is S.CANCELLED
+    assert Stage.public == []
+
+
+async def test_progress_is_seen_while_the_lease_is_renewed(stage: World, mood: Mood) -> None:
+    mood(upload_seconds=0.5)
+    await stage.publishing.scheduler.tick()
+    await asyncio.sleep(0.3)
+    attempt = (await stage.publication()).attempts[-1]
+    assert attempt.renewals > 0
+    assert (attempt.progress, attempt.stage) == (0.5, "sending")
+    await stage.publishing.scheduler.settle()
+
+
+async def test_a_shutdown_hands_back_what_is_not_armed(stage: World, mood: Mood) -> None:
+    mood(upload_seconds=30)
+    await stage.publishing.start()
+    await asyncio.sleep(0.3)
+    await stage.publishing.stop()
+    publication = await stage.publication()
+    assert (publication.state, publication.tries) == (S.SCHEDULED, 0)
+
+
+async def test_a_shutdown_lets_a_publishing_call_end(stage: World, mood: Mood) -> None:
+    mood(hangs_seconds=0.2)
+    await stage.publishing.start()
+    async with asyncio.timeout(5):
+        while not Stage.public:  # noqa: ASYNC110 - it is filled by the code under test
+            await asyncio.sleep(0.01)
+    await stage.publishing.stop()
+    assert (await stage.publication()).state is S.PUBLISHED
+
+
+async def test_another_process_takes_over_when_the_worker_falls_silent(tmp_path: Path, mood: Mood) -> None:
+    """Its lease is not renewed any more (as if it were frozen); it comes back when somebody else has published."""
+    mood(upload_seconds=1.5)
+    async with (
+        open_world(tmp_path, plugins=[Stage], renew_seconds=60) as frozen,
+        open_world(tmp_path, plugins=[Stage]) as other,
+    ):
+        await frozen.publishing.service.channels.create(RITA, "stage", NewChannel(platform="stage", name="Stage"))
+        await frozen.create(await frozen.command(channel="stage"))
+        await frozen.publishing.scheduler.tick()
+        await asyncio.sleep(0.2)
+        mood(upload_seconds=0)
+        publication = await until(other, S.PUBLISHED)
+        assert len(publication.attempts) == 2
+        await frozen.publishing.scheduler.settle()
+        assert (await other.publication()).attempts[-1].number == 2
+        assert Stage.public == [P]
+
+
+async def test_a_channel_that_does_not_work_is_not_saved(stage: World, mood: Mood) -> None:
+    mood(connecting=PermanentError("wrong token"))
+    with pytest.raises(InvalidInput, match="wrong token"):
+        await stage.publishing.service.channels.create(RITA, "c2", NewChannel(platform="stage", name="Two"))
+    assert {one.value.name for one in (await stage.publishing.service.channels.list(RITA)).items} == {
+        "Stage", "Watch page", "Published folder",
+    }  # fmt: skip
