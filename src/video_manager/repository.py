@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Generic, TypeVar
+from weakref import WeakValueDictionary
 
 from pydantic import ValidationError
 
@@ -26,7 +27,7 @@ CHANGE_TRIES = 20
 MAX_PAGE = 500
 """The largest page a caller may ask for."""
 
-_BACKOFF_SECONDS = 0.002
+_BACKOFF_SECONDS = 0.005
 
 
 @dataclass(frozen=True)
@@ -68,6 +69,7 @@ class Repository(Generic[T]):
         self._spec = spec
         self._model = model
         self._noun = _singular(spec.name)
+        self._turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
     async def register(self) -> None:
         await self._store.register(self._spec)
@@ -115,6 +117,15 @@ class Repository(Generic[T]):
         up). With `expected_revision` (from If-Match) another revision raises StaleRevision; without it a lost race
         is decided again. Raises NotFound, and whatever `decide` raises.
         """
+        # Changes of one document in this process take turns: cheaper than losing races against each other. The
+        # compare-and-set is what keeps it right, also against other processes.
+        turn = self._turns.setdefault(id, asyncio.Lock())
+        async with turn:
+            return await self._change(id, decide, handled, expected_revision)
+
+    async def _change(
+        self, id: str, decide: Callable[[T], Change[T] | T | None], handled: str | None, expected_revision: int | None
+    ) -> Loaded[T]:
         for attempt in range(1, CHANGE_TRIES + 1):
             loaded = await self.load(id)
             if handled is not None and handled in loaded.handled:

@@ -21,21 +21,21 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
     """A file system of 6 MiB."""
     folder = tmp_path / "small_disk"
     folder.mkdir()
-    mounted = subprocess.run(  # noqa: S603 - fixed words and a folder of ours
-        ["mount", "-t", "tmpfs", "-o", f"size={SMALL_DISK_BYTES}", "tmpfs", str(folder)],  # noqa: S607 - where mount lies differs
+    mounted = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", f"size={SMALL_DISK_BYTES}", "tmpfs", str(folder)],
         check=False, capture_output=True, text=True,
     )  # fmt: skip
     if mounted.returncode:
         pytest.skip(f"FULL DISK NOT TESTED: mounting a small tmpfs needs root ({mounted.stderr.strip()})")
     yield folder
-    subprocess.run(["umount", "--lazy", str(folder)], check=True)  # noqa: S603, S607 - as above
+    subprocess.run(["umount", "--lazy", str(folder)], check=True)
 
 
 def lines_until_killed(module: str, *arguments: str, after_seconds: float) -> list[str]:
     """Run a module of the tests as a process, kill -9 it so many seconds after its first line, and return the complete
     lines it wrote: what it was told is durable."""
     environment = {**os.environ, "PYTHONPATH": f"{ROOT / 'src'}{os.pathsep}{ROOT}"}
-    with subprocess.Popen(  # noqa: S603 - a module of these tests
+    with subprocess.Popen(
         [sys.executable, "-m", module, *arguments], stdout=subprocess.PIPE, text=True, env=environment, cwd=ROOT
     ) as child:
         assert child.stdout is not None

@@ -3,7 +3,7 @@
 import asyncio
 import base64
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from datetime import UTC, datetime, timedelta, timezone
 from enum import StrEnum
 from pathlib import Path
@@ -13,6 +13,7 @@ from pydantic import computed_field
 from tests.contract.messages import message
 
 from video_manager.adapters.embedded.documents import SqliteDocuments
+from video_manager.contracts.envelope import Envelope
 from video_manager.domain.model import Frozen, Instant
 from video_manager.errors import (
     AlreadyExists,
@@ -23,7 +24,7 @@ from video_manager.errors import (
     VideoManagerError,
 )
 from video_manager.ports import CollectionSpec, Op, Query, Where
-from video_manager.repository import MAX_PAGE, Change, Loaded, Repository, instant_text, stored_body
+from video_manager.repository import CHANGE_TRIES, MAX_PAGE, Change, Loaded, Repository, instant_text, stored_body
 
 NOON = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 
@@ -209,22 +210,39 @@ async def test_many_changes_at_once_all_count(stories: Repository[Story]) -> Non
     assert (loaded.value.n, loaded.revision, len(loaded.handled)) == (12, 13, 12)
 
 
-async def test_a_lost_race_is_decided_again_on_the_newer_value(stories: Repository[Story]) -> None:
+async def test_a_lost_race_against_another_process_is_decided_again(
+    stories: Repository[Story], store: SqliteDocuments
+) -> None:
+    elsewhere = Repository(store, STORIES, Story)
     await stories.add(Story(id="a"))
-    seen: list[int] = []
-    racing: list[asyncio.Task[Loaded[Story]]] = []
+    await asyncio.gather(*(one.change("a", add_one) for one in (stories, elsewhere) for _ in range(10)))
+    loaded = await stories.load("a")
+    assert (loaded.value.n, loaded.revision) == (20, 21)
+
+
+async def test_somebody_who_is_always_faster_wins(store: SqliteDocuments) -> None:
+    class AlwaysFaster(Repository[Story]):
+        """Between our load and our save, somebody else changes it."""
+
+        async def save(
+            self, loaded: Loaded[Story], value: Story, messages: Sequence[Envelope] = (), handled: str | None = None
+        ) -> Loaded[Story]:
+            await super().save(await self.load(value.id), value.with_(title="theirs"))
+            return await super().save(loaded, value, messages, handled)
+
+    stories = AlwaysFaster(store, STORIES, Story)
+    await stories.register()
+    await stories.add(Story(id="a"))
+    decided = 0
 
     def decide(story: Story) -> Story:
-        seen.append(story.n)
-        if not racing:
-            racing.append(asyncio.create_task(stories.change("a", lambda other: other.with_(n=other.n + 10))))
+        nonlocal decided
+        decided += 1
         return add_one(story)
 
-    # The racer's write is queued before ours whenever its load is quicker; both must count either way.
-    await stories.change("a", decide)
-    await racing[0]
-    assert (await stories.load("a")).value.n == 11
-    assert seen[0] == 0
+    with pytest.raises(StaleRevision):
+        await stories.change("a", decide)
+    assert decided == CHANGE_TRIES
 
 
 async def test_an_expected_revision_is_never_decided_again(stories: Repository[Story]) -> None:

@@ -162,6 +162,22 @@ async def test_equal_values_are_ordered_by_id_in_the_same_direction(store: Docum
     assert [one.id for one in down] == ["c", "b", "a"]
 
 
+async def test_pages_of_many_matches_and_of_few(store: DocumentStore) -> None:
+    for n in range(450):
+        await store.insert(
+            "things", f"{n:03}", {"id": f"{n:03}", "n": n % 7, "title": "rare" if n % 50 == 0 else "often"}
+        )
+    for title, total in (("rare", 9), ("often", 441)):
+        shown: list[str] = []
+        after: tuple[Scalar, str] | None = None
+        where = (Where("title", Op.EQ, title),)
+        while page := await store.find("things", Query(where, "n", descending=True, limit=100, after=after)):
+            shown += [one.id for one in page]
+            after = (page[-1].body["n"], page[-1].id)
+        assert len(shown) == total
+        assert shown == sorted(shown, key=lambda one: (int(one) % 7, one), reverse=True)
+
+
 async def test_limit_zero_finds_nothing(store: DocumentStore) -> None:
     await store.insert("things", "a", {"id": "a"})
     assert await store.find("things", Query(limit=0)) == []

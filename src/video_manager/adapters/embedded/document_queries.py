@@ -55,10 +55,12 @@ def conditions(spec: CollectionSpec, where: Sequence[Where]) -> Sql:
     return _joined(parts)
 
 
-def selection(spec: CollectionSpec, query: Query) -> Sql:
+def selection(spec: CollectionSpec, query: Query, *, along_order: bool = False) -> Sql:
     """What follows `FROM table`: conditions, order and limit. Missing and null values come first, or last when
-    descending; ties are ordered by id in the same direction."""
-    parts = [_condition(spec, one) for one in query.where]
+    descending; ties are ordered by id in the same direction. `along_order` walks the index of the order and tests each
+    document, rather than finding all that match and sorting them."""
+    # A unary plus keeps SQLite from using the index of that field.
+    parts = [_condition(spec, one, "+" if along_order else "") for one in query.where]
     order = field_expression(spec, query.order_by) if query.order_by not in (None, "id") else None
     if query.after is not None:
         parts.append(_after(order, query.descending, *query.after))
@@ -74,8 +76,8 @@ def _joined(parts: Sequence[Sql]) -> Sql:
     return " WHERE " + " AND ".join(f"({text})" for text, _ in parts), tuple(v for _, values in parts for v in values)
 
 
-def _condition(spec: CollectionSpec, where: Where) -> Sql:
-    field = field_expression(spec, where.field)
+def _condition(spec: CollectionSpec, where: Where, sign: str = "") -> Sql:
+    field = sign + field_expression(spec, where.field)
     if where.op is Op.IN:
         if isinstance(where.value, str) or not isinstance(where.value, Sequence):
             raise InvalidInput.field(where.field, "`in` needs a list of values")

@@ -18,13 +18,16 @@ from video_manager.adapters.embedded import document_queries as queries
 from video_manager.adapters.embedded.sqlite import apply_schema, connect, explained
 from video_manager.contracts.envelope import Envelope
 from video_manager.errors import AlreadyExists, Conflict, SettingsError, StaleRevision
-from video_manager.ports import CollectionSpec, Query, Scalar, Stored, Unsent, Where
+from video_manager.ports import CollectionSpec, Op, Query, Scalar, Stored, Unsent, Where
 
 SCHEMA_VERSION = 1
 READERS = 2
 """Connections for reading, so that a read never waits behind an fsync or one slow search."""
 
 _COLUMNS = "id, revision, body, inbox"
+MANY = 200
+"""From so many matches on, a page is read along its order."""
+
 _CONTENT = "body TEXT NOT NULL, inbox TEXT, outbox TEXT"
 _WAITING = "json_extract(outbox, '$[0][0]')"
 
@@ -149,9 +152,20 @@ class SqliteDocuments:
         raise Conflict(f"{id} in {collection} still has messages to send: delete it again in a moment")
 
     async def find(self, collection: str, query: Query) -> list[Stored]:
-        tail, values = queries.selection(self._spec(collection), query)
+        along_order = query.order_by is not None and await self._match_many(collection, query.where)
+        tail, values = queries.selection(self._spec(collection), query, along_order=along_order)
         statement = f"SELECT {_COLUMNS} FROM {queries.table_of(collection)}{tail}"  # noqa: S608 - fields are checked
         return [_stored(row) for row in await self._read(statement, values)]
+
+    async def _match_many(self, collection: str, where: Sequence[Where]) -> bool:
+        """Whether the indexes of the conditions leave so many documents that sorting them costs more than walking the
+        index of the order: SQLite keeps no statistics that would tell."""
+        exact = [one for one in where if one.op in (Op.EQ, Op.IN, Op.IS_NULL)]
+        if not exact:
+            return True
+        tail, values = queries.conditions(self._spec(collection), exact)
+        inner = f"SELECT 1 FROM {queries.table_of(collection)}{tail} LIMIT {MANY}"  # noqa: S608 - fields are checked
+        return bool((await self._read(f"SELECT COUNT(*) = {MANY} FROM ({inner})", values))[0][0])  # noqa: S608
 
     async def count(self, collection: str, where: Sequence[Where] = ()) -> int:
         tail, values = queries.conditions(self._spec(collection), where)

@@ -20,7 +20,11 @@ async def connect(path: Path, *, read_only: bool = False) -> aiosqlite.Connectio
     """A connection in autocommit mode: each statement is a transaction of its own, on disk when it returns."""
     if not read_only:
         _prepare(path)
-    connection = await aiosqlite.connect(path, isolation_level=None, timeout=BUSY_SECONDS, cached_statements=512)
+    connection = aiosqlite.connect(path, isolation_level=None, timeout=BUSY_SECONDS, cached_statements=512)
+    # A process that ends by an error before it closed everything must end, not wait for this thread for ever. What was
+    # acknowledged is on disk by then. aiosqlite has no public way to say so.
+    connection._thread.daemon = True  # noqa: SLF001
+    await connection
     try:
         if not read_only:
             await connection.execute("PRAGMA journal_mode = WAL")
