@@ -4,6 +4,7 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
 
+import anyio
 from fastapi import APIRouter, Request
 from sse_starlette import EventSourceResponse, JSONServerSentEvent, ServerSentEvent
 from starlette.responses import Response
@@ -20,6 +21,7 @@ QUEUE_SIZE = 200
 
 HEARTBEAT_SECONDS = 15.0
 _SEND_TIMEOUT_SECONDS = 20.0
+_FAREWELL_SECONDS = 1.0
 
 logger = logging.getLogger(__name__)
 
@@ -31,8 +33,13 @@ class EventFeed:
         self._bus = bus
         self._stop: Callable[[], Awaitable[None]] | None = None
         self._clients: set[asyncio.Queue[Envelope | None]] = set()
+        self._farewell: asyncio.Task[None] | None = None
+        self.stopping = anyio.Event()
+        """Set by the streams themselves when the server begins to shut down: all of them end then."""
 
     async def open(self) -> None:
+        self.stopping = anyio.Event()
+        self._farewell = asyncio.create_task(self._end_when_stopping(), name="event feed")
         self._stop = await self._bus.watch([kind.type for kind in (*EVENTS, *HINTS)], self._deliver)
 
     async def close(self) -> None:
@@ -40,12 +47,15 @@ class EventFeed:
         if self._stop is not None:
             await self._stop()
             self._stop = None
-        for client in self._clients:
-            _end(client)
+        self.stopping.set()
+        if self._farewell is not None:
+            await self._farewell
 
     async def events(self, recheck: Recheck, heartbeat_seconds: float = HEARTBEAT_SECONDS) -> AsyncIterator[Envelope]:
         """Until the client is too slow, or may no longer view. Who asks is checked again at every heartbeat."""
         client: asyncio.Queue[Envelope | None] = asyncio.Queue(QUEUE_SIZE)
+        if self.stopping.is_set():
+            return
         self._clients.add(client)
         loop = asyncio.get_running_loop()
         check_at = loop.time() + heartbeat_seconds
@@ -69,6 +79,11 @@ class EventFeed:
     @property
     def clients(self) -> int:
         return len(self._clients)
+
+    async def _end_when_stopping(self) -> None:
+        await self.stopping.wait()
+        for client in self._clients:
+            _end(client)
 
     async def _deliver(self, envelope: Envelope) -> None:
         for client in tuple(self._clients):
@@ -97,6 +112,9 @@ def event_routes(feed: EventFeed) -> APIRouter:
             ping=HEARTBEAT_SECONDS,
             ping_message_factory=lambda: ServerSentEvent(comment="still here"),
             send_timeout=_SEND_TIMEOUT_SECONDS,
+            # The server's shutdown is seen before the lifespan's end: the stream closes as it should.
+            shutdown_event=feed.stopping,
+            shutdown_grace_period=_FAREWELL_SECONDS,
         )
 
     return router

@@ -112,3 +112,11 @@ async def test_closing_ends_the_streams(world: World) -> None:
         await world.parts.events.close()
         with pytest.raises(StopAsyncIteration):
             await anext(events)
+
+
+async def test_a_shutdown_of_the_server_ends_the_streams_before_the_lifespan_does(world: World) -> None:
+    async with served(world) as base, listening(world, base) as events:
+        world.parts.events.stopping.set()
+        with pytest.raises(StopAsyncIteration):
+            await anext(events)
+        await until(lambda: world.parts.events.clients == 0)
