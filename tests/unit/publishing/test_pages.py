@@ -34,8 +34,11 @@ def drawn(shown: SitePage) -> str:
 @pytest.mark.parametrize(
     ("text", "html"),
     [
-        ("see https://example.org/a?b=1&c=2.", ('see <a href="https://example.org/a?b=1&amp;c=2" rel="nofollow noopener '
-         'ugc">https://example.org/a?b=1&amp;c=2</a>.')),
+        (
+            "see https://example.org/a?b=1&c=2.",
+            'see <a href="https://example.org/a?b=1&amp;c=2" rel="nofollow noopener ugc">'
+            "https://example.org/a?b=1&amp;c=2</a>.",
+        ),
         ("javascript:alert(1)", "javascript:alert(1)"),
         ('https://x.org/"onmouseover="x', ('<a href="https://x.org/" rel="nofollow noopener ugc">https://x.org/</a>&#34;'
          "onmouseover=&#34;x")),
