@@ -36,8 +36,8 @@ def drawn(shown: SitePage) -> str:
     [
         (
             "see https://example.org/a?b=1&c=2.",
-            'see <a href="https://example.org/a?b=1&amp;c=2" rel="nofollow noopener ugc">'
-            "https://example.org/a?b=1&amp;c=2</a>.",
+            ('see <a href="https://example.org/a?b=1&amp;c=2" rel="nofollow noopener ugc">'
+            "https://example.org/a?b=1&amp;c=2</a>."),
         ),
         ("javascript:alert(1)", "javascript:alert(1)"),
         ('https://x.org/"onmouseover="x', ('<a href="https://x.org/" rel="nofollow noopener ugc">https://x.org/</a>&#34;'
