@@ -67,6 +67,12 @@ async def rate(work: Callable[[int], Awaitable[object]], tasks: int = 1) -> floa
     return done / (time.perf_counter() - start)
 
 
+def show_floor(folder: Path, when: str) -> None:
+    """Shown several times: other programs on the same disk move it, and everything here with it."""
+    with tempfile.TemporaryDirectory(dir=folder) as own:
+        show(f"floor {when}: bare sqlite3, one row per commit", bare_commits(Path(own)), "/s")
+
+
 def bare_commits(folder: Path) -> float:
     """The floor: one row per commit by the standard library, same settings, no event loop, no outbox."""
     connection = sqlite3.connect(folder / "bare.db", isolation_level=None)
@@ -219,9 +225,11 @@ def show_hops(name: str, seconds: list[float]) -> None:
 
 
 async def measure(folder: Path) -> None:
-    show("floor: bare sqlite3, one row per commit, FULL", bare_commits(folder), "/s")
+    show_floor(folder, "at first")
     await measure_documents(folder)
+    show_floor(folder, "after the documents")
     await measure_bus(folder)
+    show_floor(folder, "after the bus")
     await measure_outbox(folder)
     await measure_files(folder)
 
