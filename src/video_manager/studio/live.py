@@ -1,0 +1,90 @@
+"""From the bus to open pages: hints that something changed. A page that hears one reads again."""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+
+from nicegui import Event, context
+
+from video_manager.contracts.envelope import Envelope
+from video_manager.errors import VideoManagerError
+from video_manager.ports import MessageBus
+
+WATCHED = (
+    "version.*", "review.*", "video.*", "job.*", "render.finished", "render.failed", "processing.finished",
+    "processing.failed", "publication.*", "metrics.collected", "notification.created",
+)  # fmt: skip
+log = logging.getLogger(__name__)
+
+
+class Live:
+    """One watcher in this process for all pages. The events carry ids only."""
+
+    def __init__(self, bus: MessageBus) -> None:
+        self._bus = bus
+        self._starting = asyncio.Lock()
+        self._stop: Callable[[], Awaitable[None]] | None = None
+        self.progress: Event[str] = Event()
+        """A job of this video reported progress."""
+        self.video: Event[str] = Event()
+        """This video changed: its state, verdict, versions or publications."""
+        self.publication: Event[str] = Event()
+        self.notification: Event[str] = Event()
+        self.metrics: Event[str] = Event()
+
+    async def start(self) -> None:
+        """Begin to watch; again without effect. The first page does it, when the bus is open for sure."""
+        async with self._starting:
+            if self._stop is None:
+                self._stop = await self._bus.watch(WATCHED, self._hear)
+
+    async def stop(self) -> None:
+        if self._stop is not None:
+            stop, self._stop = self._stop, None
+            await stop()
+
+    async def _hear(self, message: Envelope) -> None:
+        video = str(message.data.get("video_id", ""))
+        match message.type.split(".", 1)[0]:
+            case "job" if message.type == "job.progress":
+                self.progress.emit(video)
+                return
+            case "notification":
+                self.notification.emit(message.subject)
+                return
+            case "metrics":
+                self.metrics.emit(message.subject)
+                return
+            case "publication":
+                self.publication.emit(str(message.data.get("publication_id", message.subject)))
+        if message.type in ("job.open", "job.cancel", "job.adjust", "publication.create", "publication.withdraw"):
+            return  # commands: what they bring about is told by its own event
+        if video:
+            self.video.emit(video)
+
+
+def gather(event: "Event[str]", seconds: float, handle: Callable[[set[str]], Awaitable[None]]) -> None:
+    """On this page, call `handle` at most every `seconds`, with all ids told since. Ends with the page."""
+    told: set[str] = set()
+    waiting = False
+    client = context.client
+
+    async def hear(id: str) -> None:
+        nonlocal waiting
+        told.add(id)
+        if waiting:
+            return
+        waiting = True
+        await asyncio.sleep(seconds)
+        waiting = False
+        ids = set(told)
+        told.clear()
+        if client.is_deleted:
+            return
+        try:
+            await handle(ids)
+        except VideoManagerError as error:
+            # A hint only: the next press of a button says it to the person (signed out, object gone).
+            log.debug("a live update was refused: %s", error)
+
+    event.subscribe(hear)

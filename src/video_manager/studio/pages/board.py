@@ -1,0 +1,211 @@
+"""The board: every video by where it is on its way, moving as it moves."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from nicegui import ui
+
+from video_manager.domain.access import Right
+from video_manager.domain.video import VideoState
+from video_manager.errors import NotFound
+from video_manager.manager.views import VideoView
+from video_manager.studio.elements import ProgressBar, anchor, box, button, empty, heading, link, link_button, text
+from video_manager.studio.formats import age_text, size_text
+from video_manager.studio.layout import Frame
+from video_manager.studio.live import gather
+from video_manager.studio.session import Visit
+from video_manager.studio.video_actions import draw_actions
+from video_manager.studio.video_parts import (
+    WORKING,
+    draw_findings,
+    draw_picture,
+    draw_publications,
+    draw_state,
+    generator_title,
+    is_working,
+    newest,
+    stage_text,
+    title_of,
+)
+
+_PAGE = 12
+
+
+@dataclass(frozen=True)
+class Lane:
+    title: str
+    icon: str
+    states: tuple[VideoState, ...]
+    nothing: str
+
+
+LANES = (
+    Lane("In the works", "autorenew", WORKING, "Nothing is being made right now."),
+    Lane("To review", "rate_review", (VideoState.IN_REVIEW,), "Nothing waits for a decision."),
+    Lane("Approved", "verified", (VideoState.APPROVED,), "Nothing is approved yet."),
+    Lane(
+        "Ended", "report", (VideoState.FAILED, VideoState.CANCELLED, VideoState.REJECTED),
+        "Nothing failed, was cancelled or rejected.",
+    ),
+)  # fmt: skip
+
+
+async def build(visit: Visit, frame: Frame) -> None:
+    page = Board(visit)
+    with frame.actions:
+        search = ui.input(placeholder="Search titles").props("outlined dense clearable debounce=300 type=search")
+        search.props["aria-label"] = "Search titles"
+        search.classes("vm-search").on_value_change(lambda event: page.search(event.value or ""))
+        if visit.may(Right.REQUEST):
+            link_button("New video", "/new", "primary", "add")
+    await page.draw()
+    gather(visit.live.progress, 0.5, page.show_progress)
+    gather(visit.live.video, 0.4, page.reload_ids)
+
+
+class Board:
+    def __init__(self, visit: Visit) -> None:
+        self._visit = visit
+        self._text = ""
+        self._shown = {lane.title: _PAGE for lane in LANES}
+        self._progress: dict[str, tuple[ProgressBar, ui.label]] = {}
+        self._hidden: set[str] = set()
+
+    async def draw(self) -> None:
+        self._summary = box("vm-summary")
+        self._place = box()
+        await self.reload()
+
+    async def search(self, words: str) -> None:
+        self._text = words
+        await self._visit.attempt(lambda _actor: self.reload())
+
+    async def reload_ids(self, _ids: set[str]) -> None:
+        await self.reload()
+
+    async def reload(self) -> None:
+        """Read all lanes and draw them."""
+        actor = await self._visit.current_actor()
+        counts = await self._visit.parts.videos.count_by_state(actor)
+        storage = await self._visit.parts.operations.storage(actor)
+        lanes = [(lane, *await self._read(lane)) for lane in LANES]
+        self._draw_summary(counts, storage.used_bytes, storage.free_bytes)
+        self._place.clear()
+        self._progress.clear()
+        with self._place:
+            if not self._text and not any(videos for _, videos, _ in lanes):
+                self._draw_welcome()
+                return
+            with box("vm-lanes"):
+                for lane, videos, more in lanes:
+                    total = len(videos) if self._text else sum(counts.get(state, 0) for state in lane.states)
+                    self._draw_lane(lane, videos, total, more=more)
+
+    async def _read(self, lane: Lane) -> tuple[list[VideoView], bool]:
+        """The lane's newest videos over its states, and whether there are more."""
+        actor, limit = await self._visit.current_actor(), self._shown[lane.title]
+        found: list[VideoView] = []
+        more = False
+        for state in lane.states:
+            page = await self._visit.parts.videos.list_videos(actor, state=state, text=self._text or None, limit=limit)
+            found += page.items
+            more = more or page.next is not None
+        found.sort(key=lambda video: video.created_at, reverse=True)
+        visible = [video for video in found if video.id not in self._hidden]
+        return visible[:limit], more or len(visible) > limit
+
+    def _draw_summary(self, counts: dict[str, int], used: int, free: int | None) -> None:
+        self._summary.clear()
+        making = sum(counts.get(state, 0) for state in WORKING)
+        with self._summary:
+            _tile(
+                "To review",
+                str(counts.get("in_review", 0)),
+                "/review",
+                "rate_review",
+                hot=counts.get("in_review", 0) > 0,
+            )
+            _tile("In the works", str(making), "/library?state=rendering", "autorenew")
+            _tile("Approved", str(counts.get("approved", 0)), "/library?state=approved", "verified")
+            limit = self._visit.parts.settings.storage_quota_bytes or (used + free if free is not None else None)
+            with box("vm-tile"):
+                with box("vm-row"):
+                    ui.icon("sd_storage").classes("vm-tile-icon")
+                    with box("vm-grow"):
+                        text("Storage used", "vm-soft vm-small")
+                        text(size_text(used) + (f" of {size_text(limit)}" if limit else ""), "vm-tile-value vm-num")
+                ProgressBar(used / limit if limit else 0)
+
+    def _draw_welcome(self) -> None:
+        advice = (
+            "Request the first one: choose what makes it, give it a text or pictures, and watch it come to life here."
+        )
+        with box("vm-card"), empty("movie_creation", "No videos yet", advice):
+            if self._visit.may(Right.REQUEST):
+                link_button("Request a video", "/new", "primary", "add")
+
+    def _draw_lane(self, lane: Lane, videos: Sequence[VideoView], total: int, *, more: bool) -> None:
+        with box("vm-lane" if videos else "vm-lane vm-lane-empty", "section") as section:
+            section.props["aria-label"] = lane.title
+            with box("vm-lane-head"):
+                heading(lane.title)
+                text(str(total), "vm-count", tag="span")
+            for video in videos:
+                self._draw_card(video)
+            if not videos:
+                text("Nothing matches." if self._text else lane.nothing, "vm-lane-nothing")
+            if more:
+
+                async def show_more() -> None:
+                    self._shown[lane.title] += _PAGE
+                    await self._visit.attempt(lambda _actor: self.reload())
+
+                button("Show more", show_more, "quiet", "expand_more")
+
+    def _draw_card(self, video: VideoView) -> None:
+        version = newest(video)
+        target = f"/review/{video.id}" if video.state is VideoState.IN_REVIEW else f"/videos/{video.id}"
+        with box("vm-video-card", "article"):
+            with anchor(target, "vm-picture-link", label=title_of(video)):
+                draw_picture(video)
+            with box("vm-video-body"):
+                link(title_of(video), target, "vm-video-title vm-clip2")
+                about = f"{generator_title(self._visit, version.spec.generator)} · v{version.number} · "
+                text(about + age_text(video.created_at, self._visit.parts.clock.now()), "vm-soft vm-small vm-clip")
+                if is_working(version):
+                    bar = ProgressBar(version.progress, idle=version.progress == 0)
+                    stage = text(stage_text(version), "vm-soft vm-small vm-num vm-clip")
+                    self._progress[video.id] = bar, stage
+                elif version.error:
+                    text(version.error, "vm-bad vm-small vm-clip2")
+                with box("vm-row vm-tight vm-wrap vm-card-foot"):
+                    if not is_working(version) or video.paused:
+                        draw_state(video)
+                    draw_findings(version)
+                    draw_publications(video)
+                    with box("vm-row vm-tight vm-push"):
+                        draw_actions(self._visit, video, self._refresh, lambda: self._hidden.add(video.id))
+
+    async def _refresh(self) -> None:
+        self._hidden.clear()
+        await self._visit.attempt(lambda _actor: self.reload())
+
+    async def show_progress(self, ids: set[str]) -> None:
+        """Move the bars of these videos; everything else stays as it is."""
+        actor = await self._visit.current_actor()
+        for id in ids & self._progress.keys():
+            try:
+                version = newest(await self._visit.parts.videos.get(actor, id))
+            except NotFound:
+                continue
+            bar, stage = self._progress[id]
+            bar.show(version.progress, idle=version.progress == 0)
+            stage.text = stage_text(version)
+
+
+def _tile(title: str, value: str, target: str, icon: str, *, hot: bool = False) -> None:
+    with anchor(target, "vm-tile vm-hot" if hot else "vm-tile"), box("vm-row"):
+        ui.icon(icon).classes("vm-tile-icon")
+        with box("vm-grow"):
+            text(title, "vm-soft vm-small")
+            text(value, "vm-tile-value vm-num")

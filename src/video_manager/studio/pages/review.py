@@ -1,0 +1,267 @@
+"""The review page: look closely, say what should change, decide, and go on to the next."""
+
+from collections.abc import Callable
+from typing import Any
+
+from nicegui import ui
+
+from video_manager.domain.access import Right
+from video_manager.domain.channel import Channel
+from video_manager.domain.video import Verdict, VersionState, VideoState
+from video_manager.studio.channel_choice import all_channels
+from video_manager.studio.desk.approving import ApproveDialog
+from video_manager.studio.desk.checks import draw_checks
+from video_manager.studio.desk.comments import CommentPanel
+from video_manager.studio.desk.metadata import MetadataPanel, place_of
+from video_manager.studio.desk.options import draw_options
+from video_manager.studio.desk.refusing import RegenerateDialog, RejectDialog
+from video_manager.studio.desk.state import Desk, cut_of
+from video_manager.studio.desk.thumbnails import ThumbnailPanel
+from video_manager.studio.desk.waiting import draw_unready
+from video_manager.studio.elements import box, button, chip, icon_button, link_button, text
+from video_manager.studio.formats import words
+from video_manager.studio.layout import Frame
+from video_manager.studio.live import gather
+from video_manager.studio.player import ReviewPlayer
+from video_manager.studio.queue import Place, find_place
+from video_manager.studio.session import Visit, tell
+from video_manager.studio.video_actions import ask_delete
+from video_manager.studio.video_parts import draw_state, newest, title_of
+
+_VERDICT_TONES = {Verdict.NONE: "info", Verdict.APPROVED: "good", Verdict.REJECTED: "bad"}
+
+
+async def build(visit: Visit, frame: Frame) -> None:
+    video = await visit.parts.videos.get(visit.opener, str(visit.request.path_params["id"]))
+    ready = [version.number for version in video.versions if version.state is VersionState.READY]
+    desk = Desk(visit, video, ready[-1] if ready else newest(video).number)
+    page = ReviewPage(desk, await all_channels(visit), await find_place(visit, video.id))
+    await page.draw(frame)
+    gather(visit.live.video, 0.4, page.hear)
+    gather(visit.live.progress, 0.5, page.hear)
+
+
+class ReviewPage:
+    def __init__(self, desk: Desk, channels: list[Channel], place: Place) -> None:
+        self._desk = desk
+        self._channels = channels
+        self._place = place
+        self._player: ReviewPlayer | None = None
+        desk.reload = self._reload
+
+    # ---- drawing ----------------------------------------------------------------------------------------
+
+    async def draw(self, frame: Frame) -> None:
+        self._frame = frame
+        with frame.actions:
+            self._draw_place()
+        self._head = box("vm-desk-head")
+        with box("vm-desk"):
+            with box("vm-desk-stage"):
+                self._stage = box()
+            self._side = box("vm-desk-side vm-card")
+        self._bar = box("vm-decide")
+        await self._draw_version()
+
+    def _draw_place(self) -> None:
+        place = self._place
+        with box("vm-row vm-tight"):
+            text(place.words, "vm-soft vm-small vm-nowrap")
+            for icon, label, target in (
+                ("chevron_left", "Previous in the queue", place.before),
+                ("chevron_right", "Next in the queue (N)", place.after),
+            ):
+                go = icon_button(icon, label, lambda _event, target=target: ui.navigate.to(f"/review/{target}"))
+                go.set_enabled(target is not None)
+
+    async def _draw_version(self) -> None:
+        """Everything, for the version that is chosen now."""
+        self._draw_head()
+        self._draw_stage()
+        await self._draw_side()
+        self._draw_bar()
+
+    def _draw_head(self) -> None:
+        desk = self._desk
+        self._frame.name(title_of(desk.video), "Review")
+        self._head.clear()
+        with self._head, box("vm-row vm-wrap vm-tight"):
+            for version in desk.video.versions:
+                pick = box("vm-pick vm-chosen" if version.number == desk.number else "vm-pick", "button")
+                pick.on("click", lambda _event, number=version.number: self._choose(number))
+                with pick:
+                    text(f"Version {version.number}", tag="span")
+                    verdict = version.verdict is not Verdict.NONE
+                    label = words(version.verdict if verdict else version.state)
+                    chip(label, _VERDICT_TONES[version.verdict] if version.state is VersionState.READY else "")
+            self._draw_compare()
+            with box("vm-row vm-tight vm-push"):
+                draw_state(desk.video)
+                link_button("Details", f"/videos/{desk.video.id}", "second", "info", small=True)
+
+    def _draw_compare(self) -> None:
+        desk = self._desk
+        others = [
+            version.number for version in desk.video.versions if version.number != desk.number and cut_of(version)
+        ]
+        if desk.beside is not None:
+            button("End comparison", lambda: self._compare(None), "second", "close", small=True)
+        elif others and cut_of(desk.version):
+            with button("Compare", None, "second", "compare", small=True), ui.menu().props("auto-close"):
+                for number in others:
+                    ui.menu_item(f"With version {number}", on_click=lambda _event, number=number: self._compare(number))
+
+    def _draw_stage(self) -> None:
+        cuts = self._desk.cuts()
+        if cuts and self._player is not None:
+            self._player.show(cuts, self._desk.marks())
+            return
+        self._stage.clear()
+        self._player = None
+        with self._stage:
+            if cuts:
+                self._player = ReviewPlayer(
+                    cuts, self._desk.marks(), on_time=self._follow,
+                    on_comment=self._begin_comment, on_mark=self._open_mark, on_capture=self._captured,
+                )  # fmt: skip
+                self._player.on("command", lambda event: self._command(str(event.args)))
+            else:
+                draw_unready(self._desk)
+
+    async def _draw_side(self) -> None:
+        desk, drafts = self._desk, self._desk.visit.drafts
+        kept = await drafts.read(desk.visit.opener, place_of(desk))
+        comment = await drafts.read(desk.visit.opener, f"comment/{desk.video.id}")
+        own = sum(1 for item in desk.video.comments if item.version == desk.number and not item.resolved)
+        found = len(desk.version.checks.findings) if desk.version.checks else 0
+        self._side.clear()
+        with self._side:
+            with ui.tabs().props("dense align=left inline-label outside-arrows mobile-arrows") as self._tabs:
+                ui.tab("details", "Details")
+                ui.tab("comments", f"Comments ({own})" if own else "Comments")
+                ui.tab("checks", f"Checks ({found})" if found else "Checks")
+                ui.tab("options", "Options")
+            with ui.tab_panels(self._tabs, value="details").props("keep-alive").classes("vm-full"):
+                with ui.tab_panel("details"):
+                    self._metadata = MetadataPanel(desk, self._meant_channels(), kept)
+                    self._thumbnails = ThumbnailPanel(desk, self._capture)
+                with ui.tab_panel("comments"):
+                    self._comments = CommentPanel(desk, self._seek, comment)
+                with ui.tab_panel("checks"):
+                    draw_checks(desk.version, self._seek)
+                with ui.tab_panel("options"):
+                    draw_options(desk)
+
+    def _meant_channels(self) -> list[Channel]:
+        meant = [channel for channel in self._channels if channel.id in self._desk.video.channels]
+        return meant or self._channels
+
+    def _draw_bar(self) -> None:
+        desk, visit = self._desk, self._desk.visit
+        self._bar.clear()
+        can_review = visit.may(Right.REVIEW)
+        with self._bar:
+            if visit.may(Right.DELETE) and desk.video.deleted_at is None:
+                icon_button("delete_outline", "Delete the video", self._delete)
+            if not can_review:
+                text("Your role may look, but not decide.", "vm-soft vm-small")
+            ui.space()
+            if can_review and desk.decidable():
+                if desk.version.verdict is not Verdict.REJECTED:
+                    button("Reject", lambda: self._command("r"), "danger", "close")
+                button("Regenerate", lambda: self._command("g"), "second", "autorenew")
+                label = "Approve again" if desk.version.verdict is Verdict.APPROVED else "Approve"
+                button(label, lambda: self._command("a"), "approve", "check")
+            elif can_review and desk.video.state is VideoState.FAILED:
+                button("Regenerate", lambda: self._command("g"), "second", "autorenew")
+
+    # ---- what happens -----------------------------------------------------------------------------------
+
+    async def _choose(self, number: int) -> None:
+        self._desk.number, self._desk.beside = number, None
+        await self._draw_version()
+
+    async def _compare(self, number: int | None) -> None:
+        self._desk.beside = number
+        self._draw_head()
+        self._draw_stage()
+
+    async def hear(self, ids: set[str]) -> None:
+        if self._desk.video.id in ids:
+            await self._reload()
+
+    async def _reload(self) -> None:
+        """Read again. What a person is writing stays: only what changed is drawn anew."""
+        desk = self._desk
+        before = desk.video
+        desk.use(await desk.visit.parts.videos.get(await desk.visit.current_actor(), desk.video.id))
+        old = next((version for version in before.versions if version.number == desk.number), None)
+        now = desk.version
+        self._draw_head()
+        if old is None or (old.state, old.files) != (now.state, now.files) or not self._player:
+            self._draw_stage()
+        elif self._player:
+            self._player.show_marks(desk.marks())
+        if old is None or (old.state, old.metadata, old.checks, old.verdict) != (
+            now.state, now.metadata, now.checks, now.verdict,
+        ):  # fmt: skip
+            await self._keep_tab(self._draw_side)
+        else:
+            self._comments.show()
+        self._draw_bar()
+
+    async def _keep_tab(self, draw: Callable[[], Any]) -> None:
+        tab = self._tabs.value
+        await draw()
+        self._tabs.value = tab
+
+    def _follow(self, seconds: float) -> None:
+        self._comments.follow(seconds)
+
+    def _seek(self, seconds: float) -> None:
+        if self._player:
+            self._player.seek(seconds)
+
+    def _capture(self) -> None:
+        if self._player:
+            self._player.capture()
+
+    async def _captured(self, upload_id: str, error: str) -> None:
+        await self._thumbnails.captured(upload_id, error)
+
+    def _begin_comment(self, seconds: float) -> None:
+        self._tabs.value = "comments"
+        self._comments.write_at(seconds)
+
+    def _open_mark(self, mark_id: str) -> None:
+        self._tabs.value = "comments" if mark_id.startswith("comment-") else "checks"
+
+    async def _command(self, key: str) -> None:
+        """The keys A, R, G, N, and the buttons that do the same."""
+        desk = self._desk
+        if key == "n":
+            if self._place.after:
+                ui.navigate.to(f"/review/{self._place.after}")
+            return
+        if not desk.visit.may(Right.REVIEW) or not (desk.decidable() or key == "g"):
+            return
+        drafts, opener = desk.visit.drafts, desk.visit.opener
+        if key == "a":
+            ApproveDialog(desk, self._metadata, self._channels, self._decided).open()
+        elif key == "r":
+            RejectDialog(desk, await drafts.read(opener, f"reject/{desk.video.id}"), self._decided).open()
+        elif key == "g":
+            draft = await drafts.read(opener, f"regenerate/{desk.video.id}/{desk.number}")
+            RegenerateDialog(desk, draft, self._decided).open()
+
+    async def _decided(self, what: str) -> None:
+        """On to the next in the queue; at its end back to it."""
+        tell(f"{what}: “{title_of(self._desk.video)}”.")
+        if what.startswith("Version"):
+            await self._reload()
+            return
+        following = self._place.after or self._place.before
+        ui.timer(0.9, lambda: ui.navigate.to(f"/review/{following}" if following else "/review"), once=True)
+
+    def _delete(self) -> None:
+        ask_delete(self._desk.visit, self._desk.video, self._reload, lambda: None)
