@@ -2,6 +2,7 @@
 studio never need its 25 MB."""
 
 import asyncio
+import logging
 import re
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -72,6 +73,8 @@ class AppriseSender:
 def _instantiate(url: str) -> Any:
     from apprise import Apprise  # noqa: PLC0415 - imported late on purpose, see above
 
+    # Its own log lines may hold whole addresses, secrets included; what went wrong comes back in the result.
+    logging.getLogger("apprise").propagate = False
     return Apprise.instantiate(url, suppress_exceptions=True)
 
 
