@@ -54,7 +54,7 @@ def test_generators_describe_themselves(plugin: type[Generator[Any]]) -> None:
 
 async def test_the_test_card_conforms(tmp_path: Path) -> None:
     (card,) = [plugin for plugin in GENERATORS if plugin.name == "test-card"]
-    await check_generator(card, {}, tmp_path)
+    await check_generator(card, {"duration_seconds": 1, "width": 180, "height": 320}, tmp_path)
 
 
 @pytest.mark.parametrize("plugin", STEPS, ids=lambda plugin: plugin.name)

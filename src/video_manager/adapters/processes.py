@@ -69,7 +69,7 @@ class ProcessRunner:
         try:
             try:
                 process = await asyncio.create_subprocess_exec(
-                    sys.executable, "-m", "video_manager.plugins.host",
+                    sys.executable, "-P", "-m", "video_manager.plugins.host",
                     "--answer-fd", str(write_end), "--parent", str(os.getpid()),
                     stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,
                     pass_fds=(write_end,), start_new_session=True, cwd=message.work_folder, env=self._environment(),

@@ -6,10 +6,7 @@ import random
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from jsonschema import Draft202012Validator  # type: ignore[import-untyped]  # it ships no types
-from jsonschema.exceptions import SchemaError  # type: ignore[import-untyped]  # it ships no types
 from pydantic import ValidationError
-from referencing import Registry as References
 
 from video_manager.errors import FieldError, InvalidInput
 from video_manager.plugins.api import SOURCE_FILE_FORMAT, Options
@@ -44,6 +41,9 @@ def validate_by_class(options_class: type[Options], options: Mapping[str, Any], 
 
 def validate_by_schema(schema: Schema, options: Mapping[str, Any], owner: str) -> dict[str, Any]:
     """The same for a worker known only by its JSON Schema."""
+    from jsonschema import Draft202012Validator  # type: ignore[import-untyped]  # noqa: PLC0415 - see check_schema
+    from referencing import Registry as References  # noqa: PLC0415
+
     plain = _plain_json(dict(options), owner)
     validator = Draft202012Validator(schema, registry=References())
     errors = sorted(validator.iter_errors(plain), key=lambda error: [str(part) for part in error.absolute_path])
@@ -54,6 +54,10 @@ def validate_by_schema(schema: Schema, options: Mapping[str, Any], owner: str) -
 
 def check_schema(schema: Schema, field: str) -> None:
     """Raises InvalidInput unless this is a JSON Schema of an object that refers to nothing outside itself."""
+    # Imported here because only workers of their own need it, while every plugin process loads this module.
+    from jsonschema import Draft202012Validator  # noqa: PLC0415
+    from jsonschema.exceptions import SchemaError  # type: ignore[import-untyped]  # noqa: PLC0415
+
     try:
         Draft202012Validator.check_schema(schema)
     except SchemaError as error:

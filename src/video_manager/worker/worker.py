@@ -13,11 +13,12 @@ from pathlib import Path
 from video_manager.contracts.envelope import Envelope, envelope
 from video_manager.contracts.events import JobProgress
 from video_manager.domain.job import Job, JobResult
-from video_manager.errors import LeaseLost, RetryableError, StorageFull, VideoManagerError
+from video_manager.errors import LeaseLost, RetryableError, VideoManagerError
 from video_manager.ports import Clock, Consumer, FileStore, JobDesk, MessageBus, ProgressCallback, Subscription
 from video_manager.worker.attempt import Attempt, Stop, failure_text
 from video_manager.worker.files import discard
 from video_manager.worker.folders import WorkFolders
+from video_manager.worker.report import Report
 from video_manager.worker.slots import Slots
 
 _log = logging.getLogger(__name__)
@@ -25,7 +26,6 @@ _log = logging.getLogger(__name__)
 Work = Callable[[Job, Path, ProgressCallback], Awaitable[JobResult]]
 """Does one job in an empty folder and returns its result; raises our errors."""
 
-_TELL_DELAYS_SECONDS = (0.2, 0.5, 1.0, 2.0, 4.0, 8.0)
 _LONGEST_RETRY_DELAY_SECONDS = 30.0
 
 
@@ -55,6 +55,7 @@ class Worker:
         self._files = files
         self._bus = bus
         self._clock = clock
+        self._report = Report(desk, files, clock)
         self._folders = WorkFolders(work_root)
         self._slots = Slots(slots)
         self._settings = settings
@@ -173,7 +174,7 @@ class Worker:
             await self._clock.sleep(self._settings.hint_seconds)
             try:
                 if attempt.take_news():
-                    await self._bus.hint(_progress_hint(attempt))
+                    await self._bus.hint(_progress_hint(attempt, self._name))
                 if self._clock.monotonic() - renewed_at >= self._settings.renew_seconds:
                     await self._desk.renew(job.id, job.attempt, attempt.progress, attempt.stage)
                     renewed_at = self._clock.monotonic()
@@ -197,7 +198,7 @@ class Worker:
             return
         if error is None:
             self._tries.pop((job.id, job.round), None)
-            await self._finish(job, work.result())
+            await self._report.finish(job, work.result())
         elif isinstance(error, LeaseLost):
             return
         elif isinstance(error, RetryableError) and self._may_try_again(job):
@@ -206,16 +207,16 @@ class Worker:
             if not isinstance(error, VideoManagerError):
                 _log.error("job %s failed unexpectedly", job.id, exc_info=error)
             self._tries.pop((job.id, job.round), None)
-            await self._fail(job, failure_text(error))
+            await self._report.fail(job, failure_text(error))
 
     async def _end_stopped(self, attempt: Attempt) -> None:
         job = attempt.job
         if attempt.stopped is Stop.TIMEOUT:
-            await self._fail(job, f"it took longer than {self._settings.timeout_seconds:.0f} s and was stopped")
+            await self._report.fail(job, f"it took longer than {self._settings.timeout_seconds:.0f} s and was stopped")
         elif attempt.stopped is Stop.SHUTDOWN:
-            await self._tell(job, lambda: self._desk.give_back(job.id, job.attempt))
+            await self._report.give_back(job)
         else:
-            await self._fail(job, "the work cancelled itself; this is a fault of the plugin")
+            await self._report.fail(job, "the work cancelled itself; this is a fault of the plugin")
 
     def _may_try_again(self, job: Job) -> bool:
         key = (job.id, job.round)
@@ -230,42 +231,13 @@ class Worker:
         attempt.note(0.0, f"waiting {delay:.0f} s to try again: {error.detail}"[:200])
         await attempt.wait_for_stop(delay)
         if attempt.stopped is not Stop.LOST:
-            await self._tell(job, lambda: self._desk.give_back(job.id, job.attempt))
-
-    # ---- telling the desk ---------------------------------------------------------------------------------
-
-    async def _finish(self, job: Job, result: JobResult) -> None:
-        kept = await self._tell(job, lambda: self._desk.finish(job.id, job.attempt, result))
-        if not kept:
-            await discard(self._files, [file.id for file in result.files])
-
-    async def _fail(self, job: Job, text: str) -> None:
-        await self._tell(job, lambda: self._desk.fail(job.id, job.attempt, text))
-
-    async def _tell(self, job: Job, call: Callable[[], Awaitable[None]]) -> bool:
-        """Say it until it is heard; saying it twice is harmless. False when the attempt was surely refused."""
-        answer_lost = False
-        for delay in (*_TELL_DELAYS_SECONDS, None):
-            try:
-                await call()
-            except LeaseLost as error:
-                _log.info("job %s: attempt %d is no longer wanted: %s", job.id, job.attempt, error.detail)
-                return answer_lost
-            except Exception as error:
-                answer_lost = answer_lost or not isinstance(error, StorageFull)
-                if delay is None:
-                    raise
-                _log.warning("job %s: its end could not be reported, trying again: %s", job.id, error)
-                await self._clock.sleep(delay)
-            else:
-                return True
-        return True
+            await self._report.give_back(job)
 
 
-def _progress_hint(attempt: Attempt) -> Envelope:
+def _progress_hint(attempt: Attempt, source: str) -> Envelope:
     job = attempt.job
     body = JobProgress(
         job_id=job.id, video_id=job.video_id, version=job.version, kind=job.kind, progress=attempt.progress,
         stage=attempt.stage,
     )  # fmt: skip
-    return envelope(body, source="worker", subject=job.id, cause=attempt.command)
+    return envelope(body, source=source, subject=job.id, cause=attempt.command)

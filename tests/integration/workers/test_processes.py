@@ -96,10 +96,14 @@ async def test_no_file_descriptors_are_left_open(tmp_path: Path) -> None:
             await ProcessRunner().run(call(folder, "faulty", {"fault": "permanent"}), lambda *_: None)
 
     await once(0)
-    before = len(os.listdir("/proc/self/fd"))
+    before = _open_descriptors()
     for number in range(1, 3):
         await once(number)
-    assert len(os.listdir("/proc/self/fd")) <= before
+    assert _open_descriptors() <= before
+
+
+def _open_descriptors() -> int:
+    return len(list(Path("/proc/self/fd").iterdir()))
 
 
 def _stat(process: int) -> list[str]:

@@ -4,16 +4,18 @@ from fractions import Fraction
 from pathlib import Path
 
 from video_manager.errors import PermanentError
+from video_manager.media.delivery import delivered_rate
 from video_manager.media.encoding import AUDIO_ARGUMENTS, COLOUR_PARAMETERS, FILE_ARGUMENTS
 from video_manager.media.probing import MediaFacts, probe
 
 __all__ = [
-    "AUDIO_ARGUMENTS", "SILENCE", "constant_rate", "filter_path", "is_delivered_picture", "is_delivered_sound",
+    "AUDIO_ARGUMENTS", "SILENCE", "filter_path", "is_delivered_picture", "is_delivered_sound",
     "output_arguments", "picture_arguments", "picture_filters", "read_video", "sound_arguments",
 ]  # fmt: skip
 
-_USUAL_RATES = (24, 25, 30, 50, 60)
 _HIGHEST_RATE = Fraction(60)
+_LEAST_INTERLACED_PIXELS = 16
+"""The filter that undoes interlacing refuses tiny pictures."""
 SILENCE = ("-f", "lavfi", "-i", "anullsrc=r=48000:cl=stereo")
 
 
@@ -33,6 +35,7 @@ def is_delivered_picture(facts: MediaFacts) -> bool:
         and facts.container.startswith("mov")
         and not facts.is_variable_frame_rate
         and facts.rotation == 0
+        and facts.has_square_pixels
         and facts.frame_rate is not None
         and facts.frame_rate <= _HIGHEST_RATE
         and facts.width % 2 == facts.height % 2 == 0
@@ -43,21 +46,22 @@ def is_delivered_sound(facts: MediaFacts) -> bool:
     return facts.audio_codec == "aac" and facts.audio_sample_rate == 48000 and facts.audio_channels == 2
 
 
-def constant_rate(facts: MediaFacts) -> Fraction:
-    """The frame rate to write: the video's own, or for a varying one the next usual rate above its average."""
-    average = facts.frame_rate
-    if average is None or average <= 0:
-        return Fraction(30)
-    if facts.is_variable_frame_rate:
-        return Fraction(next((rate for rate in _USUAL_RATES if rate >= average * Fraction(97, 100)), 60))
-    return min(average, _HIGHEST_RATE)
-
-
 def picture_filters(facts: MediaFacts, *own: str) -> str:
     """A filter chain from the decoded (already upright) picture to what is written. `own` may change the size."""
-    rate = constant_rate(facts)
     square = "scale=w='max(2,trunc(iw*sar/2)*2)':h='max(2,trunc(ih/2)*2)':out_color_matrix=bt709:out_range=tv"
-    return ",".join([f"fps={rate}", square, "setsar=1", *own, "setsar=1", "format=yuv420p", COLOUR_PARAMETERS])
+    woven = ["bwdif=deint=interlaced"] if min(facts.width, facts.height) >= _LEAST_INTERLACED_PIXELS else []
+    return ",".join(
+        [
+            *woven,
+            f"fps={delivered_rate(facts)}",
+            square,
+            "setsar=1",
+            *own,
+            "setsar=1",
+            "format=yuv420p",
+            COLOUR_PARAMETERS,
+        ]
+    )
 
 
 def picture_arguments() -> list[str]:

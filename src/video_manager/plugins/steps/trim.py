@@ -6,11 +6,11 @@ from typing import Self
 from pydantic import Field, model_validator
 
 from video_manager.errors import PermanentError
+from video_manager.media.delivery import delivered_rate
 from video_manager.media.probing import MediaFacts
 from video_manager.plugins.api import Context, Options, ProcessingStep, StepInput, StepResult
 from video_manager.plugins.steps.encoding import (
     AUDIO_ARGUMENTS,
-    constant_rate,
     output_arguments,
     picture_arguments,
     picture_filters,
@@ -44,7 +44,7 @@ class Trim(ProcessingStep[TrimOptions]):
 
     async def apply(self, input: StepInput, options: TrimOptions, context: Context) -> StepResult:
         facts = read_video(input.video)
-        frame_seconds = float(1 / constant_rate(facts))
+        frame_seconds = float(1 / delivered_rate(facts))
         start, end = options.start_seconds, min(options.end_seconds or facts.duration_seconds, facts.duration_seconds)
         if start < frame_seconds / 2 and end > facts.duration_seconds - frame_seconds / 2:
             return StepResult()

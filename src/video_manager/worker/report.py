@@ -1,0 +1,53 @@
+"""Tells the job desk how an attempt ended, until it is heard."""
+
+import logging
+from collections.abc import Awaitable, Callable
+
+from video_manager.domain.job import Job, JobResult
+from video_manager.errors import LeaseLost, StorageFull
+from video_manager.ports import Clock, FileStore, JobDesk
+from video_manager.worker.files import discard
+
+_log = logging.getLogger(__name__)
+
+_DELAYS_SECONDS = (0.2, 0.5, 1.0, 2.0, 4.0, 8.0)
+
+
+class Report:
+    """Saying the same end twice is harmless; an attempt that is no longer the current one is refused, and its files
+    are removed."""
+
+    def __init__(self, desk: JobDesk, files: FileStore, clock: Clock) -> None:
+        self._desk = desk
+        self._files = files
+        self._clock = clock
+
+    async def finish(self, job: Job, result: JobResult) -> None:
+        if not await self._tell(job, lambda: self._desk.finish(job.id, job.attempt, result)):
+            await discard(self._files, [file.id for file in result.files])
+
+    async def fail(self, job: Job, text: str) -> None:
+        await self._tell(job, lambda: self._desk.fail(job.id, job.attempt, text))
+
+    async def give_back(self, job: Job) -> None:
+        await self._tell(job, lambda: self._desk.give_back(job.id, job.attempt))
+
+    async def _tell(self, job: Job, call: Callable[[], Awaitable[None]]) -> bool:
+        """False when the attempt was surely refused. After a lost answer a refusal may be the echo of our own success,
+        so nothing is removed then; the sweeper finds what nobody names."""
+        answer_lost = False
+        for delay in (*_DELAYS_SECONDS, None):
+            try:
+                await call()
+            except LeaseLost as error:
+                _log.info("job %s: attempt %d is no longer wanted: %s", job.id, job.attempt, error.detail)
+                return answer_lost
+            except Exception as error:
+                answer_lost = answer_lost or not isinstance(error, StorageFull)
+                if delay is None:
+                    raise
+                _log.warning("job %s: its end could not be reported, trying again: %s", job.id, error)
+                await self._clock.sleep(delay)
+            else:
+                break
+        return True
