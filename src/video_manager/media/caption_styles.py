@@ -57,11 +57,18 @@ CAPTION_STYLES: dict[CaptionStyleName, CaptionStyle] = {
         Font.ANTON, Highlight.COLOUR, scale=1.12, uppercase=True, outline=0.055, line_gap=0.66
     ),
     CaptionStyleName.CLEAN: CaptionStyle(
-        Font.POPPINS_EXTRA_BOLD, Highlight.COLOUR, outline=0.045, outline_transparency=0.35, blur=0.05, line_gap=0.62
+        Font.POPPINS_EXTRA_BOLD,
+        Highlight.COLOUR,
+        scale=1.14,
+        outline=0.045,
+        outline_transparency=0.35,
+        blur=0.05,
+        line_gap=0.62,
     ),
     CaptionStyleName.BOX: CaptionStyle(
         Font.POPPINS_EXTRA_BOLD,
         Highlight.BOX,
+        scale=1.1,
         outline=0.035,
         outline_transparency=0.45,
         blur=0.045,
@@ -71,7 +78,7 @@ CAPTION_STYLES: dict[CaptionStyleName, CaptionStyle] = {
     CaptionStyleName.POSTER: CaptionStyle(
         Font.BEBAS_NEUE,
         Highlight.REVEAL,
-        scale=1.08,
+        scale=1.25,
         uppercase=True,
         outline=0.04,
         outline_transparency=0.4,

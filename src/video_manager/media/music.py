@@ -38,6 +38,7 @@ class _Loop:
     def __init__(self, arrangement: Arrangement, random: np.random.Generator) -> None:
         self._arrangement = arrangement
         self._random = random
+        self._pads: dict[int, NDArray[np.float32]] = {}
         self._beat = 60 / arrangement.beats_per_minute
         self._key = int(random.integers(-4, 5))
         self._progression = arrangement.progressions[int(random.integers(len(arrangement.progressions)))]
@@ -63,8 +64,10 @@ class _Loop:
         bar_seconds = _BEATS_PER_BAR * self._beat
         for step in (0, 2, 4, 6):
             note = _near(self._note(degree + step), 60)
-            sound = instruments.pad(note, bar_seconds * 1.3, self._arrangement.pad_brightness, self._random)
-            self._add(self._wet, bar * _BEATS_PER_BAR, sound * (0.16 if step else 0.22))
+            if note not in self._pads:  # the costliest sound, and the chords come back
+                brightness = self._arrangement.pad_brightness
+                self._pads[note] = instruments.pad(note, bar_seconds * 1.3, brightness, self._random)
+            self._add(self._wet, bar * _BEATS_PER_BAR, self._pads[note] * np.float32(0.16 if step else 0.22))
 
     def _play_keys(self, bar: int, degree: int) -> None:
         """A broken chord whose order changes from bar to bar; some notes are left out, so that it breathes."""

@@ -31,7 +31,7 @@ class Headline:
     start_seconds: float
     end_seconds: float
     centre: float = 0.17
-    scale: float = 0.52
+    scale: float = 0.6
     """Font size as a part of the caption size."""
     underline: bool = True
 
@@ -122,7 +122,7 @@ class Overlay:
         document.styles.clear()
         document.styles[_CAPTION] = _style(style.font, size, style.outline * size, outline_alpha)
         document.styles[_SHAPE] = _style(style.font, size, 0, 0)
-        headline_size = self.size.caption_font_size * 0.5
+        headline_size = self.size.caption_font_size * 0.6
         document.styles[_HEADLINE] = _style(self.headline_font, headline_size, 0.045 * headline_size, 110)
 
     def _add(self, layer: int, start: float, end: float, style: str, text: str) -> None:
@@ -173,10 +173,10 @@ class Overlay:
         word_width = metrics.width(group.words[current].text, font_size)
         left = (self.size.width - metrics.width(whole, font_size)) / 2 + metrics.width(before, font_size)
         capitals_middle = line_y - font_size / 2 + metrics.ascent(font_size) - metrics.cap_height(font_size) / 2
-        padding = font_size * 0.085
-        width, height = word_width + 2 * padding, metrics.cap_height(font_size) * 1.72
+        padding = font_size * 0.075
+        width, height = word_width + 2 * padding, metrics.cap_height(font_size) * 1.95
         tags = (
-            rf"{{\an7\pos({left - padding:.1f},{capitals_middle - height / 2:.1f})\bord0\shad0\blur0"
+            rf"{{\an7\pos({left - padding:.1f},{capitals_middle - height * 0.47:.1f})\bord0\shad0\blur0"
             rf"\c{_ass_colour(self.accent)}\p1}}"
         )
         return tags + _rounded_box(width, height)

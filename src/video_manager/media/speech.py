@@ -6,7 +6,6 @@ with: nothing is recognised or guessed.
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -136,13 +135,13 @@ def _best_break(written: Sequence[str]) -> int:
     return min(near, key=lambda index: abs(index - middle), default=max(1, middle))
 
 
-@cache
 def _session_with_durations(model: Path) -> Any:
     import onnxruntime  # noqa: PLC0415 - the idle server never needs it
 
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = options.inter_op_num_threads = 1
     options.log_severity_level = 3
+    options.enable_cpu_mem_arena = False  # the arena keeps 200 MB that the encoder needs afterwards
     return onnxruntime.InferenceSession(
         _with_output(model.read_bytes(), _DURATION_TENSOR), options, providers=["CPUExecutionProvider"]
     )
