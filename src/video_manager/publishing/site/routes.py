@@ -5,7 +5,6 @@ import json
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Request, Response
-from fastapi import Path as PathParameter
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from video_manager.errors import FieldError, Forbidden, InvalidInput, NotFound, TooLarge
@@ -19,8 +18,6 @@ COOKIE = "watch_visitor"
 COOKIE_SECONDS = 400 * 24 * 3600
 LARGEST_BEACON_BYTES = 1024
 SHOWN_OTHERS = 6
-
-PageId = Annotated[str, PathParameter(pattern="^[0-9a-f]{16}$")]
 
 
 class Watched(BaseModel):
@@ -106,34 +103,34 @@ def _add_files(routes: APIRouter, site: SiteService) -> None:
 
     @routes.get("/watch/{id}/video")
     @routes.head("/watch/{id}/video")
-    async def video(id: PageId, request: Request) -> Response:
+    async def video(id: str, request: Request) -> Response:
         return await file(id, "video", request)
 
     @routes.get("/watch/{id}/video.{suffix}")
     @routes.head("/watch/{id}/video.{suffix}")
-    async def video_by_name(id: PageId, suffix: str, request: Request) -> Response:
+    async def video_by_name(id: str, suffix: str, request: Request) -> Response:
         """The same with an extension, by which podcast readers tell what it is."""
         return await file(id, "video", request, suffix)
 
     @routes.get("/watch/{id}/thumbnail")
     @routes.head("/watch/{id}/thumbnail")
-    async def thumbnail(id: PageId, request: Request) -> Response:
+    async def thumbnail(id: str, request: Request) -> Response:
         return await file(id, "thumbnail", request)
 
     @routes.get("/watch/{id}/thumbnail.{suffix}")
     @routes.head("/watch/{id}/thumbnail.{suffix}")
-    async def thumbnail_by_name(id: PageId, suffix: str, request: Request) -> Response:
+    async def thumbnail_by_name(id: str, suffix: str, request: Request) -> Response:
         return await file(id, "thumbnail", request, suffix)
 
     @routes.get("/watch/{id}/captions.vtt")
     @routes.head("/watch/{id}/captions.vtt")
-    async def captions(id: PageId, request: Request) -> Response:
+    async def captions(id: str, request: Request) -> Response:
         return await file(id, "captions", request)
 
 
 def _add_beacons(routes: APIRouter, site: SiteService) -> None:
     @routes.post("/watch/{id}/events")
-    async def event(id: PageId, request: Request) -> Response:
+    async def event(id: str, request: Request) -> Response:
         """Answered when the count is on disk. Bots, and browsers without our cookie, are thanked and not counted."""
         _refuse_foreign(request)
         said = _read_beacon(await _body(request))
