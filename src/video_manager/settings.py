@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 from pydantic import BeforeValidator, Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic_settings import SettingsError as UnreadableSetting
 
 from video_manager.errors import SettingsError
 
@@ -152,6 +153,9 @@ def read_settings(**overrides: Any) -> Settings:
         raise SettingsError(f"unknown setting {', '.join(unknown)}; docs/settings.md lists the known ones")
     try:
         return Settings(**overrides)
+    except UnreadableSetting as error:  # not even JSON, where JSON is asked for; the value may be a secret
+        name = next((name for name in Settings.model_fields if f'"{name}"' in str(error)), "a setting")
+        raise SettingsError(f'wrong settings:\n  {_name((name,))}: it must be JSON, for example ["..."]') from error
     except ValidationError as error:
         lines = [f"{_name(item['loc'])}: {item['msg']} (it is {item['input']!r})" if item["loc"] else item["msg"]
                  for item in error.errors(include_url=False)]  # fmt: skip

@@ -35,7 +35,8 @@ def summary(as_json: AsJson = False) -> None:
     if as_json:
         print_json(answer)
     else:
-        print_facts(dict(_flat(answer)))
+        facts = {name: value for name, value in answer.items() if name not in ("totals", "previous")}
+        print_facts(dict(_flat(answer.get("totals", {}))) | dict(_flat(facts)))
 
 
 @group.command("top")
@@ -54,9 +55,15 @@ def top(
         "title": lambda item: item.get("title") or item.get("video_id"), "platform": "platform",
         **{metric.value.replace("_", " "): (lambda item, metric=metric: as_text(_number(item, metric)))
            for metric in Metric},
-        "generator": "generator", "options": "options", "as of": lambda item: local_time(item.get("as_of")),
+        "generator": "generator", "options": _options, "as of": lambda item: local_time(item.get("as_of")),
     }  # fmt: skip
     print_items(best, columns, as_json=as_json, none="Nothing is published yet, or nothing was counted yet.")
+
+
+def _options(item: Any) -> str:
+    """The choices that may matter; not the text and the recipe, which no table has room for."""
+    options = (item.get("options") or {}).items()
+    return ", ".join(f"{name}={value}" for name, value in options if name != "text" and "." not in name)
 
 
 def _number(item: Any, metric: Metric) -> float:

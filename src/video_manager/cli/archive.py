@@ -27,8 +27,6 @@ CONTENT = "data/"
 FORMAT = 1
 _SQLITE_MAGIC = b"SQLite format 3\0"
 _SQLITE_SIDES = ("-wal", "-shm", "-journal")
-_NOT_SAVED = frozenset({"lock", "server.json", "work"})
-"""At the top of the data folder: what belongs to the running process alone."""
 LOCK_WAIT_SECONDS = 30.0
 
 
@@ -84,10 +82,15 @@ def _files(data_dir: Path) -> list[Path]:
     found = []
     for folder, names, files in os.walk(data_dir):
         if Path(folder) == data_dir:
-            names[:] = [name for name in names if name not in _NOT_SAVED and not name.startswith(".backup-")]
-        saved = [name for name in files if Path(folder) != data_dir or name not in _NOT_SAVED]
+            names[:] = [name for name in names if not _is_of_process(name)]
+        saved = [name for name in files if Path(folder) != data_dir or not _is_of_process(name)]
         found += [path for name in saved if (path := Path(folder, name)).is_file() and not path.is_symlink()]
     return sorted(found)
+
+
+def _is_of_process(name: str) -> bool:
+    """Whether this, at the top of the data folder, belongs to a running process alone."""
+    return name in ("lock", "server.json", "work") or name.endswith(".lock") or name.startswith(".backup-")
 
 
 def _is_database(path: Path) -> bool:

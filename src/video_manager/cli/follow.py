@@ -86,8 +86,19 @@ async def _leave(api: Api, videos: list[Json]) -> list[Json]:
 
 async def _asks_to_cancel(count: int) -> bool:
     err.print(f"\nCancel {'the video' if count == 1 else f'these {count} videos'}? \\[y/N] ", end="")
-    answer = await asyncio.to_thread(sys.stdin.readline)
-    return answer.strip().lower() in ("y", "yes")
+    return (await _line()).strip().lower() in ("y", "yes")
+
+
+async def _line() -> str:
+    """A line from the terminal. Unlike one read in a thread, it can be given up by another Ctrl-C."""
+    loop = asyncio.get_running_loop()
+    ready = loop.create_future()
+    loop.add_reader(sys.stdin, ready.set_result, None)
+    try:
+        await ready
+    finally:
+        loop.remove_reader(sys.stdin)
+    return sys.stdin.readline()
 
 
 @asynccontextmanager

@@ -68,7 +68,7 @@ def make(
 
 async def finish(api: "Api", videos: "list[Json]", output: Path | None, *, as_json: bool) -> int:
     """Wait for the videos, save and print them. The exit code says whether all of them are ready to review."""
-    from video_manager.cli.follow import follow
+    from video_manager.cli.follow import OPEN_STATES, follow
     from video_manager.cli.transfers import download
 
     followed = await follow(api, [video["id"] for video in videos])
@@ -83,7 +83,8 @@ async def finish(api: "Api", videos: "list[Json]", output: Path | None, *, as_js
         print_json({"items": items, "next": None})
     else:
         for video in followed.videos:
-            _print_result(api, video, saved.get(video["id"]))
+            if video["state"] not in OPEN_STATES:
+                _print_result(api, video, saved.get(video["id"]))
     if followed.interrupted:
         return Exit.INTERRUPTED
     return Exit.OK if all(video["state"] in ("in_review", "approved") for video in followed.videos) else Exit.FAILED

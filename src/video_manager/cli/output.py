@@ -1,6 +1,7 @@
 """What commands print: results on stdout, everything else on stderr."""
 
 import json
+import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
@@ -11,7 +12,10 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-out = Console(highlight=False)
+PIPE_COLUMNS = 240
+"""Into a file or a pipe, rows are not folded at the 80 columns that would be assumed."""
+
+out = Console(highlight=False, width=None if sys.stdout.isatty() or "COLUMNS" in os.environ else PIPE_COLUMNS)
 err = Console(stderr=True, highlight=False)
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
@@ -33,7 +37,7 @@ def print_items(items: Sequence[Mapping[str, Any]], columns: Mapping[str, Column
         return
     table = Table(box=None, header_style="bold", pad_edge=False)
     for heading in columns:
-        table.add_column(heading, overflow="fold", no_wrap=heading == "id")
+        table.add_column(heading, overflow="fold", no_wrap=heading in ("id", "state"))
     for item in items:
         table.add_row(*(escape(as_text(_cell(item, column))) for column in columns.values()))
     out.print(table)

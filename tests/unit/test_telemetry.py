@@ -1,0 +1,76 @@
+"""Log lines carry the ids that follow a piece of work, as text and as JSON."""
+
+import io
+import json
+import logging
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from video_manager import telemetry
+from video_manager.settings import Settings
+
+
+@pytest.fixture
+def log(data_dir: Path) -> Iterator[io.StringIO]:
+    root = logging.getLogger()
+    before = root.level
+    yield io.StringIO()
+    for handler in [one for one in root.handlers if isinstance(one, telemetry._OurHandler)]:
+        root.removeHandler(handler)
+    root.setLevel(before)
+    logging.captureWarnings(False)
+
+
+def test_text_lines_name_the_video_and_the_request(log: io.StringIO) -> None:
+    telemetry.configure_logging(Settings(), log)
+    token = telemetry.request_id.set("r1")
+    with telemetry.correlated("v1"):
+        logging.getLogger("publishing").warning("waits", extra={"seconds": 3})
+    telemetry.request_id.reset(token)
+    logging.getLogger("publishing").info("idle")
+    first, second = log.getvalue().splitlines()
+    assert first.endswith("WARNING publishing: waits (seconds=3, about v1, request r1)")
+    assert second.endswith("publishing: idle")
+
+
+def test_json_lines_hold_everything(log: io.StringIO) -> None:
+    telemetry.configure_logging(Settings(log_json=True), log)
+    with telemetry.correlated("v1"):
+        try:
+            int("no picture")
+        except ValueError:
+            logging.getLogger("generation").warning("render %s", "failed", exc_info=True, extra={"job": "j1"})
+    line = json.loads(log.getvalue())
+    assert (line["level"], line["logger"], line["message"]) == ("WARNING", "generation", "render failed")
+    assert (line["correlation_id"], line["job"]) == ("v1", "j1")
+    assert "ValueError: invalid literal" in line["exception"]
+    assert line["time"].endswith("+00:00")
+
+
+def test_the_level_is_the_settings(log: io.StringIO) -> None:
+    telemetry.configure_logging(Settings(log_level="WARNING"), log)
+    logging.getLogger("manager").info("quiet")
+    assert log.getvalue() == ""
+
+
+def test_configured_twice_it_logs_once(log: io.StringIO) -> None:
+    telemetry.configure_logging(Settings(), log)
+    telemetry.configure_logging(Settings(), log)
+    logging.getLogger("manager").warning("once")
+    assert log.getvalue().count("once") == 1
+
+
+def test_addresses_of_other_servers_are_not_logged(log: io.StringIO) -> None:
+    telemetry.configure_logging(Settings(log_level="DEBUG"), log)
+    logging.getLogger("httpx").info("POST https://hooks.example.org/SECRET")
+    assert "SECRET" not in log.getvalue()
+
+
+def test_every_system_has_metrics_of_its_own() -> None:
+    first, second = telemetry.new_registry(), telemetry.new_registry()
+    body, content_type = telemetry.exposition(first)
+    assert b"process_resident_memory_bytes" in body
+    assert content_type.startswith("text/plain")
+    assert first is not second
