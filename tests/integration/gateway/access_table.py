@@ -1,7 +1,7 @@
 """Who may use which route: the expected table, and the check of an application against it.
 
-A route that is missing in the table fails the test, and so does a line without a route. The rights of other services'
-routes are added where the whole system is put together: `TABLE | {...}`.
+A route that is missing in the table fails the test, and so does a line without a route. The other services' routes
+are in `system_access_table`.
 """
 
 import asyncio
@@ -26,12 +26,14 @@ def who_may(right: Right) -> frozenset[Role]:
 @dataclass(frozen=True)
 class Rule:
     """`roles` get past the check (to success, or to an error about the unknown object or the empty request); all
-    others get 403, strangers 401. `json`, `headers` and `path` make the request valid enough to reach the use case."""
+    others get 403, strangers 401. `json`, `headers`, `path` and `query` make the request valid enough to reach the
+    use case."""
 
     roles: frozenset[Role]
     json: Any = None
     headers: Mapping[str, str] = field(default_factory=dict)
     path: Mapping[str, str] = field(default_factory=dict)
+    query: Mapping[str, str] = field(default_factory=dict)
     public: bool = False
     endless: bool = False
 
@@ -106,7 +108,7 @@ async def _status(client: httpx.AsyncClient, route: str, rule: Rule) -> int | No
     """None: the answer has begun and does not end."""
     method, path = route.split(" ")
     url = re.sub(r"\{(\w+?)(:path)?\}", lambda match: rule.path.get(match[1], "unknown"), path)
-    request = client.request(method, url, json=rule.json, headers=dict(rule.headers))
+    request = client.request(method, url, json=rule.json, params=dict(rule.query), headers=dict(rule.headers))
     if not rule.endless:
         return (await request).status_code
     try:

@@ -11,7 +11,7 @@ from starlette.responses import StreamingResponse
 from tests.integration.gateway.world import World, started_world
 
 from video_manager.domain.access import Role
-from video_manager.errors import PermanentError, StorageFull, TooManyRequests, VideoManagerError
+from video_manager.errors import LeaseLost, PermanentError, StorageFull, TooManyRequests, VideoManagerError
 from video_manager.settings import Settings
 
 
@@ -42,6 +42,7 @@ def odd_routes() -> APIRouter:
             "full": StorageFull("no space left for x"),
             "busy": TooManyRequests("too many open jobs"),
             "work": PermanentError("a handler's error that must not reach people", "secret log"),
+            "lease": LeaseLost("job 7 is gone; stop"),
             "ours": VideoManagerError("inner words"),
         }.get(kind, RuntimeError("the database password is hunter2"))
 
@@ -118,6 +119,7 @@ async def test_our_errors_keep_their_status(world: World) -> None:
     async with world.client(Role.VIEWER) as client:
         problem(await client.get("/api/v1/odd/raise/full"), 507, "storage_full")
         problem(await client.get("/api/v1/odd/raise/busy"), 429, "too_many_requests")
+        problem(await client.get("/api/v1/odd/raise/lease"), 409, "lease_lost")
 
 
 @pytest.mark.logs_errors("GET /api/v1/odd/raise/.* failed")
