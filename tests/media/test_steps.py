@@ -2,6 +2,7 @@
 
 import asyncio
 from fractions import Fraction
+from itertools import pairwise
 from pathlib import Path
 
 import cv2
@@ -18,6 +19,7 @@ from video_manager.plugins.api import StepInput, StepResult
 from video_manager.plugins.registry import PluginKind, Registry
 from video_manager.plugins.steps import STEPS
 from video_manager.plugins.steps.encoding import is_delivered_picture, is_delivered_sound
+from video_manager.plugins.steps.thumbnail import Candidate, choose
 
 REGISTRY = Registry(STEPS)
 
@@ -356,6 +358,16 @@ def test_thumbnails_are_three_sharp_bright_different_moments(tmp_path: Path) -> 
         for other in images[:index]:
             assert np.abs(image - other).mean() > 10
     assert not 4.0 <= float(result.facts["best_seconds"]) < 6.0
+
+
+def test_moments_that_look_alike_are_far_apart_in_time() -> None:
+    same = np.zeros((8, 8, 3), np.float32)
+    candidates = [
+        Candidate(float(second), 1 - second / 100, 100.0, is_empty=False, fingerprint=same) for second in range(20)
+    ]
+    chosen = sorted(item.seconds for item in choose(candidates, 3, least_gap_seconds=0.1))
+    assert len(chosen) == 3
+    assert min(later - earlier for earlier, later in pairwise(chosen)) >= 3
 
 
 def test_thumbnails_are_bounded(tmp_path: Path) -> None:

@@ -23,6 +23,7 @@ _BLACK_LEVEL = 24.0
 """Mean brightness (of 255) below which a picture reads as black."""
 _FLAT_CONTRAST = 6.0
 _SEEN_AS_DIFFERENT = 0.12
+_PARTS_OF_A_UNIFORM_VIDEO = 5
 
 
 class ThumbnailOptions(Options):
@@ -88,7 +89,7 @@ def judge(image: "NDArray[np.uint8]", seconds: float) -> Candidate:
 
 
 def choose(candidates: list[Candidate], count: int, least_gap_seconds: float) -> list[Candidate]:
-    """The best first, then the best of those that look different, then of those at least at another moment.
+    """The best first, then the best of those that look different; where all look alike, those far apart in time.
 
     Black and flat pictures only when there is nothing else, and then the brightest first.
     """
@@ -99,12 +100,13 @@ def choose(candidates: list[Candidate], count: int, least_gap_seconds: float) ->
     if not full and not empty:
         raise PermanentError("the video has no picture for a thumbnail")
     chosen: list[Candidate] = []
-    for difference in (_SEEN_AS_DIFFERENT, _SEEN_AS_DIFFERENT / 4, 0.0):
-        for item in full or empty:
+    pool = full or empty
+    far_apart = (max(item.seconds for item in pool) - min(item.seconds for item in pool)) / _PARTS_OF_A_UNIFORM_VIDEO
+    for difference, gap in ((_SEEN_AS_DIFFERENT, least_gap_seconds), (0.0, far_apart), (0.0, least_gap_seconds)):
+        for item in pool:
             if len(chosen) >= count:
                 break
-            is_new = all(abs(item.seconds - other.seconds) >= least_gap_seconds for other in chosen)
-            if is_new and all(
+            if all(abs(item.seconds - other.seconds) >= max(gap, least_gap_seconds) for other in chosen) and all(
                 float(np.abs(item.fingerprint - other.fingerprint).mean()) >= difference for other in chosen
             ):
                 chosen.append(item)
