@@ -28,6 +28,7 @@ log = logging.getLogger(__name__)
 def serve(settings: Settings) -> None:
     """Start everything in this process and stay until SIGINT or SIGTERM. Raises SettingsError."""
     configure_logging(settings)
+    logging.getLogger("uvicorn.error").setLevel(logging.WARNING)  # our own greeting says that it runs
     asyncio.run(_serve(settings))
 
 
@@ -35,7 +36,7 @@ async def _serve(settings: Settings) -> None:
     listening = _listen(settings)
     async with opened(settings) as adapters:
         system = await System.build(settings, adapters)
-        app = build_application(system, workers=True, studio=not os.environ.get("NOSTUDIO"))
+        app = build_application(system, workers=True)
         config = uvicorn.Config(
             app, log_config=None, access_log=False, timeout_keep_alive=KEEP_ALIVE_SECONDS, server_header=False,
             timeout_graceful_shutdown=max(1, int(settings.grace_seconds)), ws_max_size=2**20,
