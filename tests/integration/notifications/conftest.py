@@ -4,6 +4,7 @@ import asyncio
 import socket
 import warnings
 from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from email import message_from_bytes
 from email.message import EmailMessage
@@ -16,13 +17,13 @@ from aiosmtpd.controller import Controller
 from apprise import Apprise
 from pydantic import SecretStr
 from pytest_httpserver import HTTPServer
-
 from tests.fakes.clock import VirtualClock
+
 from video_manager.adapters.embedded.documents import SqliteDocuments
 from video_manager.contracts import events
 from video_manager.contracts.catalogue import body_of
 from video_manager.contracts.envelope import Body, Envelope, envelope
-from video_manager.domain.access import SYSTEM, Actor, Role
+from video_manager.domain.access import Actor, Role
 from video_manager.notifications.assembly import Notifications, build_notifications
 from video_manager.notifications.service import NotificationService
 
@@ -98,6 +99,7 @@ class Desk:
         await self.parts.loop.run_once()
 
 
+@asynccontextmanager
 async def open_desk(folder: Path, clock: VirtualClock, **settings: Any) -> AsyncIterator[Desk]:
     store = SqliteDocuments(folder / "documents.sqlite")
     await store.open()
@@ -111,29 +113,31 @@ async def open_desk(folder: Path, clock: VirtualClock, **settings: Any) -> Async
         store, clock, hint, base_url="http://studio.test", notify_timeout_seconds=5,
         **{"webhook_allow_private": True, **settings},
     )  # fmt: skip
-    await parts.open()
-    yield Desk(parts, clock, hints)
-    await parts.stop()
-    await store.close()
+    try:
+        await parts.open()
+        yield Desk(parts, clock, hints)
+    finally:
+        await parts.stop()
+        await store.close()
 
 
 @pytest.fixture
 async def desk(tmp_path: Path) -> AsyncIterator[Desk]:
-    async for opened in open_desk(tmp_path, VirtualClock()):
+    async with open_desk(tmp_path, VirtualClock()) as opened:
         yield opened
 
 
 @pytest.fixture
 async def guarded_desk(tmp_path: Path) -> AsyncIterator[Desk]:
     """Private addresses are refused, as by default."""
-    async for opened in open_desk(tmp_path, VirtualClock(), webhook_allow_private=False):
+    async with open_desk(tmp_path, VirtualClock(), webhook_allow_private=False) as opened:
         yield opened
 
 
 @pytest.fixture
 async def mailing_desk(tmp_path: Path, inbox: Inbox) -> AsyncIterator[Desk]:
     """With the mail server in the settings."""
-    async for opened in open_desk(tmp_path, VirtualClock(), notify_urls=[SecretStr(inbox.url)]):
+    async with open_desk(tmp_path, VirtualClock(), notify_urls=[SecretStr(inbox.url)]) as opened:
         yield opened
 
 
@@ -144,6 +148,7 @@ def receiver() -> Iterator[HTTPServer]:
 
 
 async def until(reached: Any, seconds: float = 5.0) -> None:
+    """Wait for something another thread does."""
     async with asyncio.timeout(seconds):
-        while not reached():
+        while not reached():  # noqa: ASYNC110 - a mail server in a thread sets no event
             await asyncio.sleep(0.02)

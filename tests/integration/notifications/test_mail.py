@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 from pydantic import SecretStr
-
 from tests.fakes.clock import VirtualClock
-from tests.integration.notifications.conftest import ADMIN, Desk, Inbox, free_port, open_desk
+from tests.integration.notifications.conftest import ADMIN, Desk, Inbox, free_port, open_desk, until
+
 from video_manager.errors import Conflict, InvalidInput, SettingsError, StaleRevision
 from video_manager.notifications.model import Delivery, DeliveryState, Kind, RecipientKind
 from video_manager.notifications.targets import TargetView
@@ -108,11 +108,11 @@ async def test_a_storm_becomes_one_summary(mailing_desk: Desk, inbox: Inbox) -> 
 async def test_what_a_crash_left_claimed_is_sent_after_the_lease(tmp_path: Path, inbox: Inbox) -> None:
     clock = VirtualClock()
     settings = {"notify_urls": [SecretStr(inbox.url)]}
-    async for desk in open_desk(tmp_path, clock, **settings):
+    async with open_desk(tmp_path, clock, **settings) as desk:
         await desk.ready()
         [delivery] = await deliveries(desk)
         assert await desk.parts.loop._targets._attempts.claim(delivery) is not None  # and here the process dies
-    async for desk in open_desk(tmp_path, clock, **settings):
+    async with open_desk(tmp_path, clock, **settings) as desk:
         await desk.deliver()
         assert inbox.mails == []
         await clock.advance(60)
@@ -129,8 +129,6 @@ async def test_only_wanted_kinds_are_sent(desk: Desk, inbox: Inbox) -> None:
 
 
 async def test_the_loop_delivers_by_itself(mailing_desk: Desk, inbox: Inbox) -> None:
-    from tests.integration.notifications.conftest import until
-
     await mailing_desk.parts.start()
     await mailing_desk.ready()
     await until(lambda: inbox.mails)
@@ -155,20 +153,20 @@ async def test_a_wrong_address_is_refused(desk: Desk) -> None:
 
 async def test_a_wrong_address_in_the_settings_stops_the_start(tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match="VIDEO_MANAGER_NOTIFY_URLS, address 1") as caught:
-        async for _ in open_desk(tmp_path, VirtualClock(), notify_urls=[SecretStr("nonsense://secret")]):
+        async with open_desk(tmp_path, VirtualClock(), notify_urls=[SecretStr("nonsense://secret")]):
             pass
     assert "secret" not in str(caught.value)
 
 
 async def test_targets_of_the_settings_are_changed_there(tmp_path: Path, inbox: Inbox) -> None:
     clock = VirtualClock()
-    async for desk in open_desk(tmp_path, clock, notify_urls=[SecretStr(inbox.url)]):
+    async with open_desk(tmp_path, clock, notify_urls=[SecretStr(inbox.url)]) as desk:
         target = await only_target(desk)
         with pytest.raises(Conflict, match="VIDEO_MANAGER_NOTIFY_URLS"):
             await desk.service.targets.remove(ADMIN, target.id)
-    async for desk in open_desk(tmp_path, clock):
+    async with open_desk(tmp_path, clock) as desk:
         assert (await only_target(desk)).enabled is False
-    async for desk in open_desk(tmp_path, clock, notify_urls=[SecretStr(inbox.url)]):
+    async with open_desk(tmp_path, clock, notify_urls=[SecretStr(inbox.url)]) as desk:
         assert (await only_target(desk)).enabled is True
 
 
@@ -184,9 +182,7 @@ async def test_a_test_message_says_how_it_went(desk: Desk, inbox: Inbox) -> None
 
 async def test_changing_respects_the_revision(desk: Desk, inbox: Inbox) -> None:
     made = await desk.service.targets.create(ADMIN, "t", "Mail", inbox.url)
-    changed = await desk.service.targets.change(
-        ADMIN, "t", name="Post", enabled=False, expected_revision=made.revision
-    )
+    changed = await desk.service.targets.change(ADMIN, "t", name="Post", enabled=False, expected_revision=made.revision)
     assert (changed.value.name, changed.value.enabled) == ("Post", False)
     with pytest.raises(StaleRevision):
         await desk.service.targets.change(ADMIN, "t", name="Late", expected_revision=made.revision)

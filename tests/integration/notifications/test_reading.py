@@ -3,8 +3,8 @@
 from collections.abc import Awaitable, Callable
 
 import pytest
-
 from tests.integration.notifications.conftest import ADMIN, OTHER, VIEWER, WORKER, Desk
+
 from video_manager.contracts import events
 from video_manager.domain.access import Actor
 from video_manager.errors import Forbidden, NotFound

@@ -7,9 +7,9 @@ from datetime import UTC, datetime
 import pytest
 from pytest_httpserver import HTTPServer
 from standardwebhooks import Webhook as Verifier
+from tests.integration.notifications.conftest import ADMIN, Desk
 from werkzeug import Request, Response
 
-from tests.integration.notifications.conftest import ADMIN, Desk
 from video_manager.contracts import events
 from video_manager.errors import InvalidInput
 from video_manager.notifications.model import DeliveryState
