@@ -29,7 +29,8 @@ TEXT = (
     "Every year, rivers carry about 4 billion tons of dissolved salt into the ocean. The water evaporates again and "
     "comes back as rain, but the salt stays behind. Over hundreds of millions of years it has added up to some "
     "35 grams in every litre. Sea creatures take some of it out for their shells, and the sea floor swallows the rest. "
-    "So the balance holds: as much salt leaves the sea today as the rivers bring. That is why it does not become saltier. "
+    "So the balance holds: as much salt leaves the sea today as the rivers bring. That is why it does not "
+    "become saltier. "
     "In the Dead Sea there is no way out but up, and it holds 340 grams. Taste it once, and never again!"
 )
 
