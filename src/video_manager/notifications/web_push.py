@@ -85,8 +85,19 @@ class SignedPush:
 
     async def _send(self, push: Push, now: datetime) -> int:
         parts = _split(push.url)
-        address = await self._resolve(parts.hostname, parts.port)
-        request_url = httpx.URL(push.url).copy_with(host=str(address))
+        *others, last = await self._resolve(parts.hostname, parts.port)
+        async with httpx.AsyncClient(follow_redirects=False, trust_env=False, timeout=self._timeout_seconds) as client:
+            for address in others:
+                try:
+                    return await self._post(client, push, parts, address, now)
+                except (httpx.ConnectError, httpx.ConnectTimeout):
+                    # A name with an IPv6 address that leads nowhere from here; nothing was sent yet.
+                    continue
+            return await self._post(client, push, parts, last, now)
+
+    async def _post(
+        self, client: httpx.AsyncClient, push: Push, parts: "_Parts", address: Address, now: datetime
+    ) -> int:
         headers = {
             "Host": parts.host_header,
             "Content-Type": "application/json",
@@ -95,18 +106,17 @@ class SignedPush:
             "webhook-timestamp": str(int(now.timestamp())),
             "webhook-signature": Signer(push.secret).sign(push.id, now, push.body),
         }
+        url = httpx.URL(push.url).copy_with(host=str(address))
+        request = client.build_request("POST", url, content=push.body, headers=headers)
         # The certificate is checked against the name, though the connection goes to the address.
-        extensions = {"sni_hostname": parts.hostname}
-        async with httpx.AsyncClient(follow_redirects=False, trust_env=False, timeout=self._timeout_seconds) as client:
-            request = client.build_request("POST", request_url, content=push.body, headers=headers)
-            request.extensions.update(extensions)
-            answer = await client.send(request, stream=True)
-            try:
-                return await _status(answer)
-            finally:
-                await answer.aclose()
+        request.extensions["sni_hostname"] = parts.hostname
+        answer = await client.send(request, stream=True)
+        try:
+            return await _status(answer)
+        finally:
+            await answer.aclose()
 
-    async def _resolve(self, host: str, port: int) -> Address:
+    async def _resolve(self, host: str, port: int) -> list[Address]:
         loop = asyncio.get_running_loop()
         try:
             found = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
@@ -116,7 +126,7 @@ class SignedPush:
         refused = next((address for address in addresses if not self._may_reach(address)), None)
         if refused is not None:
             raise PushFailed(_refusal(host, refused))
-        return addresses[0]
+        return list(dict.fromkeys(addresses))
 
     def _may_reach(self, address: Address) -> bool:
         return self._allow_private or is_public(address)
