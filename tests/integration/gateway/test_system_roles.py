@@ -11,7 +11,6 @@ from video_manager.bootstrap.system import System
 from video_manager.domain.access import SYSTEM, Role
 from video_manager.settings import Settings
 
-
 KNOWN = {f"PATCH /api/v1/channels/{{id}} as {role}: 404" for role in (Role.PRODUCER, Role.REVIEWER, Role.VIEWER)}
 """Publishing's edit_channel looks for the channel before it asks for the right; nothing can be changed that way."""
 

@@ -65,7 +65,7 @@ async def sign_in(client: httpx.AsyncClient, name: str, password: str = PASSWORD
 
 
 @asynccontextmanager
-async def started_world(settings: Settings, **parts: object) -> AsyncIterator[World]:
+async def started_world(settings: Settings, *, people: bool = True, **parts: object) -> AsyncIterator[World]:
     folder: Path = settings.data_dir
     store, files, bus = (
         SqliteDocuments(folder / "documents.db"),
@@ -80,9 +80,11 @@ async def started_world(settings: Settings, **parts: object) -> AsyncIterator[Wo
         cheap = Passwords(PasswordHasher(time_cost=1, memory_cost=8, parallelism=1))
         access = AccessService(store, clock, settings, CLI_TOKEN, cheap)
         await access.open()
-        for role in PEOPLE:
+        for role in PEOPLE if people else ():
             await access.users.create(SYSTEM, f"user-{role}", str(role), PASSWORD, role)
-        keys = {role: (await access.keys.create(SYSTEM, f"key-{role}", f"{role}", role)).text for role in Role}
+        keys = {
+            role: (await access.keys.create(SYSTEM, f"key-{role}", f"{role}", role)).text for role in Role if people
+        }
         made = GatewayParts(
             settings=settings,
             access=access,
