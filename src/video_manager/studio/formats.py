@@ -48,6 +48,15 @@ def count_text(value: float | None) -> str:
     return f"{value:,.0f}"
 
 
+def watch_text(seconds: float | None) -> str:
+    """`45 s`, `12 min`, `3.4 h`."""
+    if seconds is None:
+        return UNKNOWN
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{count_text(round(seconds / 3600, 1))} h"
+
+
 def time_text(at: datetime, zone: ZoneInfo) -> str:
     """`22 Nov 2026, 15:04` on the viewer's clock."""
     local = at.astimezone(zone)

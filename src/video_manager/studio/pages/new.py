@@ -34,7 +34,7 @@ async def build(visit: Visit, frame: Frame) -> None:
     if not generators:
         empty("extension_off", "No generators are installed", "Put a plugin into the plugin folder and start again.")
         return
-    draft = _from_address(visit) or await visit.drafts.read(visit.opener, _PLACE)
+    draft = await _from_address(visit) or await visit.drafts.read(visit.opener, _PLACE)
     form = RequestForm(visit, generators, draft, await usable_channels(visit))
     form.draw()
     with frame.actions:
@@ -42,9 +42,12 @@ async def build(visit: Visit, frame: Frame) -> None:
             button("Start over", form.ask_start_over, "quiet", "restart_alt")
 
 
-def _from_address(visit: Visit) -> dict[str, Any]:
-    """`/new?generator=story&options={...}`: how suggestions and "make another like this" open the form."""
+async def _from_address(visit: Visit) -> dict[str, Any]:
+    """`/new?generator=story&options={...}` is how suggestions open the form, `/new?like=ID&version=N` how one asks
+    for another like a video."""
     asked = visit.request.query_params
+    if "like" in asked:
+        return await _like(visit, asked["like"], asked.get("version", ""))
     name = asked.get("generator")
     if name not in visit.parts.registry.names(PluginKind.GENERATOR):
         return {}
@@ -53,6 +56,13 @@ def _from_address(visit: Visit) -> dict[str, Any]:
     except ValueError:
         options = {}
     return {"chosen": [name], "options": {name: options if isinstance(options, dict) else {}}}
+
+
+async def _like(visit: Visit, video_id: str, number: str) -> dict[str, Any]:
+    video = await visit.parts.videos.get(visit.opener, video_id)
+    version = next((item for item in video.versions if str(item.number) == number), video.versions[-1])
+    spec = version.spec
+    return {"chosen": [spec.generator], "options": {spec.generator: {**spec.options, **version.given}}}
 
 
 class RequestForm:
