@@ -148,3 +148,4 @@ class LeaseLost(WorkError):
     """This attempt no longer owns the job or publication: stop at once and report nothing."""
 
     code = "lease_lost"
+    status = 409

@@ -78,7 +78,9 @@ class Settings(BaseSettings):
         None, description="Where relative paths of `folder` channels start; default: data_dir/published."
     )
     folder_roots: Words = Field(
-        (), description="Absolute folders below which `folder` channels may write, besides published_dir."
+        ("/",),
+        description="Folders below which `folder` channels may write, besides published_dir; the default allows all, "
+        "because only administrators make channels. Never the data folder itself.",
     )
     schedule_tick_seconds: float = Field(0.5, gt=0, description="How often due publications are looked for.")
     publish_timeout_seconds: float = Field(3600.0, gt=0, description="One upload attempt ends here.")

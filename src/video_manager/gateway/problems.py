@@ -18,7 +18,6 @@ from video_manager.errors import (
     FieldError,
     Forbidden,
     InvalidInput,
-    LeaseLost,
     NotFound,
     StorageFull,
     TooLarge,
@@ -74,7 +73,7 @@ def problem_response(scope: Scope, error: VideoManagerError) -> Response:
     if isinstance(error, Unauthenticated):
         headers["WWW-Authenticate"] = 'Bearer realm="video-manager"'
     fields: tuple[FieldError, ...] = getattr(error, "errors", ())
-    return _answer(scope, _status_of(error), error.code, error.detail, fields, headers)
+    return _answer(scope, error.status, error.code, error.detail, fields, headers)
 
 
 def surprise_response(scope: Scope) -> Response:
@@ -90,14 +89,9 @@ def install_problems(app: FastAPI) -> None:
     app.add_exception_handler(HTTPException, _on_http_exception)
 
 
-def _status_of(error: VideoManagerError) -> int:
-    """Errors of work have no status of their own; this one reaches workers elsewhere, who must stop."""
-    return 409 if isinstance(error, LeaseLost) else error.status
-
-
 async def _on_our_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, VideoManagerError)  # noqa: S101 - what it is registered for
-    if _status_of(error) >= 500 and not isinstance(error, StorageFull):
+    if error.status >= 500 and not isinstance(error, StorageFull):
         logger.error("%s %s failed", request.method, request.url.path, exc_info=error)
         return surprise_response(request.scope)
     return problem_response(request.scope, error)

@@ -13,11 +13,12 @@ FOLDER_FORMAT = "folder-path"
 
 class FolderPolicy:
     """Relative paths stay below `published_folder`; absolute ones lie below it or one of the `roots`. Symbolic links
-    are followed first, so that none leads out."""
+    are followed first, so that none leads out. Nothing is written into `private`, the system's own folder."""
 
-    def __init__(self, published_folder: Path, roots: tuple[Path, ...]) -> None:
+    def __init__(self, published_folder: Path, roots: tuple[Path, ...], private: Path | None = None) -> None:
         self._home = published_folder
         self._roots = roots
+        self._private = private
 
     async def check(self, schema: Mapping[str, Any], options: Mapping[str, Any]) -> None:
         """Raises InvalidInput naming the option whose folder is not allowed."""
@@ -34,6 +35,11 @@ class FolderPolicy:
             if not folder.is_relative_to(home):
                 raise InvalidInput.field(f"options.{name}", f"{value!r} leads out of {home}")
             return
+        inside = self._private is not None and folder.is_relative_to(self._private.resolve())
+        if inside and not folder.is_relative_to(home):
+            raise InvalidInput.field(
+                f"options.{name}", f"{value!r} lies in the system's own data folder; choose another one"
+            )
         allowed = [home, *(root.resolve() for root in self._roots)]
         if not any(folder.is_relative_to(root) for root in allowed):
             raise InvalidInput.field(

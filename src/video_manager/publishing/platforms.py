@@ -58,7 +58,7 @@ class Platforms:
         self._site = site
         self._rules = rules
         self._work_folder = work_folder
-        self._policy = FolderPolicy(rules.published_folder, rules.folder_roots)
+        self._policy = FolderPolicy(rules.published_folder, rules.folder_roots, rules.private_folder)
 
     async def resolve_options(self, platform: str, given: dict[str, Any]) -> dict[str, Any]:
         """The options as the platform's publisher reads them. Raises InvalidInput with `options.<name>` fields."""

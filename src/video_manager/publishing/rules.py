@@ -15,6 +15,8 @@ class PublishingRules:
     base_url: str
     published_folder: Path
     folder_roots: tuple[Path, ...] = ()
+    private_folder: Path | None = None
+    """The data folder: no channel writes into it, but for `published_folder`."""
     lease_seconds: float = 30.0
     renew_seconds: float = 2.0
     tick_seconds: float = 0.5
@@ -40,6 +42,7 @@ class PublishingRules:
         return cls(
             base_url=settings.base_url,
             published_folder=settings.published_folder,
+            private_folder=settings.data_dir,
             folder_roots=tuple(Path(root).expanduser().absolute() for root in settings.folder_roots),
             lease_seconds=settings.lease_seconds,
             renew_seconds=settings.renew_seconds,

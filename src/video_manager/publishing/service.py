@@ -130,6 +130,7 @@ class PublishingService:
         self, actor: Actor, id: str, edit: ChannelEdit, expected_revision: int | None = None
     ) -> Loaded[Channel]:
         """Resuming a channel tries again what was waiting for a person to repair it."""
+        actor.require(Right.CHANNELS)
         before = await self.channels.get(actor, id)
         changed = await self.channels.update(actor, id, edit, expected_revision)
         if before.value.paused and not changed.value.paused:

@@ -65,6 +65,14 @@ async def test_absolute_folders_below_the_settings_roots_are_allowed(tmp_path: P
         assert made.value.account_name == str(root / "videos")
 
 
+async def test_the_systems_own_folder_is_no_channel(tmp_path: Path) -> None:
+    async with open_world(tmp_path / "data", folder_roots=(Path("/"),), private_folder=tmp_path / "data") as world:
+        with pytest.raises(InvalidInput, match="own data folder"):
+            await world.publishing.service.channels.create(
+                RITA, "c", NewChannel(platform="folder", name="X", options={"path": str(tmp_path / "data" / "files")})
+            )
+
+
 async def test_a_folder_that_cannot_be_written_is_told(world: World) -> None:
     (world.published / "file").write_text("not a folder")
     with pytest.raises(InvalidInput, match="cannot write to"):
