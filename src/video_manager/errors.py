@@ -145,7 +145,7 @@ class Cancelled(WorkError):
 
 
 class LeaseLost(WorkError):
-    """This attempt no longer owns the job or publication: stop at once and report nothing."""
+    """The attempt no longer owns the job or publication: stop at once and report nothing."""
 
     code = "lease_lost"
     status = 409

@@ -309,6 +309,7 @@ class Publisher(Plugin, ABC, Generic[OptionsT]):
 
     async def check(self, post: Post, options: OptionsT, context: PublisherContext) -> tuple[Finding, ...]:
         """Faults that this platform would refuse, found before anything is sent."""
+        del post, options, context  # a platform without limits of its own
         return ()
 
     @abstractmethod

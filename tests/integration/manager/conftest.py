@@ -26,15 +26,7 @@ from video_manager.manager.reviewing import ReviewService
 from video_manager.manager.service import RequestLimits, VideoService
 from video_manager.manager.views import VideoView
 from video_manager.messaging import OutboxRelay
-from video_manager.plugins.api import (
-    Context,
-    Generator,
-    Options,
-    RenderInput,
-    RenderResult,
-    drawn,
-    source_file,
-)
+from video_manager.plugins.api import Context, Generator, Options, RenderInput, RenderResult, drawn, source_file
 from video_manager.plugins.discovery import find_plugins
 from video_manager.plugins.kinds import PluginKind
 from video_manager.plugins.registry import Registry

@@ -3,8 +3,8 @@
 from datetime import UTC, datetime, timedelta
 
 import pytest
-
 from tests.integration.manager.conftest import ADMIN, Played
+
 from video_manager.domain.job import JobState
 from video_manager.domain.video import MediaFile, MediaRole, Video, VideoState
 from video_manager.manager.jobs import JobService, LeaseSettings

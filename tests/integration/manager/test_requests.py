@@ -1,8 +1,8 @@
 """Requests become videos, versions and jobs; every refusal names the field."""
 
 import pytest
-
 from tests.integration.manager.conftest import ADMIN, PRODUCER, VIEWER, Played
+
 from video_manager.domain.job import JobState
 from video_manager.domain.video import MediaRole, VideoState
 from video_manager.errors import (

@@ -3,18 +3,12 @@
 from datetime import UTC, datetime, timedelta
 
 import pytest
-
 from tests.integration.manager.conftest import ADMIN, PRODUCER, Played
+
 from video_manager.contracts.envelope import Envelope
 from video_manager.domain.video import Verdict, VideoState
 from video_manager.errors import Conflict, Forbidden, InvalidInput, InvalidTransition, NotFound
-from video_manager.manager.requests import (
-    MetadataEdit,
-    NewComment,
-    PublicationRequest,
-    ReviewRequest,
-    VideoEdit,
-)
+from video_manager.manager.requests import MetadataEdit, NewComment, PublicationRequest, ReviewRequest, VideoEdit
 from video_manager.web import random_ids
 
 
@@ -149,9 +143,9 @@ async def test_what_cannot_be_approved(played: Played) -> None:
     ready = await played.make_ready()
     with pytest.raises(InvalidInput, match="c9"):
         await played.reviews.review(ADMIN, ready.id, decision(decision="approve", channels=["c9"]), random_ids)
+    no_picture = decision(decision="approve", metadata={"thumbnail": ready.versions[0].files[0].id})
     with pytest.raises(InvalidInput, match="thumbnail"):
-        edit = {"thumbnail": ready.versions[0].files[0].id}
-        await played.reviews.review(ADMIN, ready.id, decision(decision="approve", metadata=edit), random_ids)
+        await played.reviews.review(ADMIN, ready.id, no_picture, random_ids)
     assert (await played.videos.get(ADMIN, ready.id)).state is VideoState.IN_REVIEW
 
 
