@@ -75,7 +75,7 @@ def confirm(title: str, explanation: str, action: str, then: Handler, *, danger:
     dialog.open()
 
 
-def later(message: str, action: Callable[[], Awaitable[Any]], on_undo: Handler) -> None:
+def later(message: str, action: Callable[[], Awaitable[Any]], on_undo: Callable[[], Awaitable[Any]]) -> None:
     """Do it after a few seconds in which it can be undone. Leaving the page does not stop it; a system that ends
     in between has simply not done it."""
     undone = asyncio.Event()
@@ -83,9 +83,10 @@ def later(message: str, action: Callable[[], Awaitable[Any]], on_undo: Handler) 
         bar.props["role"] = "status"
         text(message, "vm-grow")
 
-        def undo() -> None:
+        async def undo() -> None:
             undone.set()
-            on_undo()
+            await on_undo()
+            bar.delete()
 
         button("Undo", undo, "quiet", "undo")
 
@@ -93,9 +94,8 @@ def later(message: str, action: Callable[[], Awaitable[Any]], on_undo: Handler) 
         try:
             await asyncio.wait_for(undone.wait(), UNDO_SECONDS)
         except TimeoutError:
-            await action()
-        finally:
             if not bar.is_deleted:
                 bar.delete()
+            await action()
 
     background_tasks.create(wait_and_do(), name="an action that could be undone", context=context.client.layout)

@@ -7,6 +7,12 @@ from zoneinfo import ZoneInfo
 UNKNOWN = "\N{EN DASH}"
 """Stands where a number is not known."""
 
+LANGUAGES = {
+    "en": "English", "de": "German", "fr": "French", "es": "Spanish", "it": "Italian", "pt": "Portuguese",
+    "nl": "Dutch", "pl": "Polish", "tr": "Turkish", "ja": "Japanese", "ko": "Korean", "zh": "Chinese", "hi": "Hindi",
+    "ar": "Arabic",
+}  # fmt: skip
+
 _UNITS = ("bytes", "KB", "MB", "GB", "TB")
 
 

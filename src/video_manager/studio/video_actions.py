@@ -2,8 +2,6 @@
 
 from collections.abc import Awaitable, Callable
 
-from nicegui import ui
-
 from video_manager.domain.access import Actor, Right
 from video_manager.domain.video import VideoState
 from video_manager.manager.views import VideoView
@@ -57,6 +55,6 @@ def ask_delete(visit: Visit, video: VideoView, refresh: Refresh, on_delete: Call
 
     def start() -> None:
         on_delete()
-        later(f"“{title_of(video)}” is being deleted.", remove, lambda: ui.timer(0, refresh, once=True))
+        later(f"“{title_of(video)}” is being deleted.", remove, refresh)
 
     confirm("Delete this video?", explanation, "Delete", start)

@@ -64,11 +64,11 @@ class _Receivers:
         icon_button(
             "toggle_on" if enabled else "toggle_off", "Switch off" if enabled else "Switch on", turn, small=True
         )
-        ask = f"Remove “{name}”?"
-        icon_button(
-            "delete_outline", "Remove", lambda: confirm(ask, "What still waits for it is never sent.", "Remove", remove),
-            small=True,
-        )  # fmt: skip
+
+        def ask() -> None:
+            confirm(f"Remove “{name}”?", "What still waits for it is never sent.", "Remove", remove)
+
+        icon_button("delete_outline", "Remove", ask, small=True)
 
 
 class TargetsTab(_Receivers):

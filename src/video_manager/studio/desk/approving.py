@@ -82,6 +82,11 @@ class ApproveDialog:
             when = "and schedule" if self._moment.is_later else "and publish now"
             self._button.text = f"Approve {when}" if self._own else "Approve"
 
+    def _told(self) -> str:
+        if not self._own:
+            return "Approved"
+        return "Approved and scheduled" if self._moment.is_later else "Approved, and on its way"
+
     def _request(self) -> ReviewRequest:
         targets = [
             {"channel_id": id, "metadata": own.metadata(), "publish_at": own.publish_at()}
@@ -104,7 +109,7 @@ class ApproveDialog:
         async def approved(_video: object) -> None:
             self._dialog.close()
             await self._metadata.forget()
-            await self._decided(self._button.text)
+            await self._decided(self._told())
 
         self._button.disable()
         if not await desk.visit.attempt(approve, then=approved, fields=self):

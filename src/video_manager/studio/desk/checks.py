@@ -7,7 +7,7 @@ from nicegui import ui
 from video_manager.domain.video import Finding, Severity
 from video_manager.manager.views import VersionView
 from video_manager.studio.elements import box, heading, note, text
-from video_manager.studio.formats import plural, timecode_text, words
+from video_manager.studio.formats import plural, size_text, timecode_text, words
 
 _ORDER = {Severity.ERROR: 0, Severity.WARNING: 1, Severity.INFO: 2}
 _ICONS = {Severity.ERROR: "error_outline", Severity.WARNING: "warning_amber", Severity.INFO: "info"}
@@ -39,7 +39,7 @@ def draw_checks(version: VersionView, seek: Callable[[float], None]) -> None:
                         title, unit = _name(name)
                         with box("vm-measure"):
                             text(title, "vm-soft vm-small")
-                            text(f"{value:g} {unit}".strip(), "vm-strong vm-num")
+                            text(_amount(value, unit), "vm-strong vm-num")
         if report.checks:
             text("Ran: " + ", ".join(words(name).lower() for name in report.checks) + ".", "vm-hint")
 
@@ -61,12 +61,18 @@ def _about(finding: Finding) -> str:
     parts = [words(finding.check)]
     unit = _UNITS.get((finding.unit or "").lower(), finding.unit or "")
     if finding.measured is not None:
-        parts.append(f"measured {finding.measured:g} {unit}".strip())
+        parts.append(f"measured {_amount(finding.measured, unit)}")
     if finding.limit is not None:
-        parts.append(f"allowed {finding.limit:g} {unit}".strip())
+        parts.append(f"allowed {_amount(finding.limit, unit)}")
     if finding.start_seconds is not None and finding.end_seconds is not None:
         parts.append(f"until {timecode_text(finding.end_seconds)}")
     return " · ".join(parts)
+
+
+def _amount(value: float, unit: str) -> str:
+    if unit == "bytes":
+        return size_text(value)
+    return f"{round(value, 2):g} {unit}".strip()
 
 
 def _name(measure: str) -> tuple[str, str]:

@@ -25,7 +25,7 @@ class CommentPanel:
         self._seek = seek
         kept = draft.get("at")
         self._at: float | None = float(kept) if isinstance(kept, int | float) else 0.0
-        self._keeper = DraftKeeper(desk.visit, f"comment/{desk.video.id}", self._draft)
+        self.keeper = DraftKeeper(desk.visit, f"comment/{desk.video.id}", self._draft)
         with box("vm-col vm-wide"):
             if desk.visit.may(Right.REVIEW):
                 self._draw_writer(str(draft.get("text", "")))
@@ -34,7 +34,7 @@ class CommentPanel:
 
     def _draw_writer(self, start: str) -> None:
         with box("vm-col"):
-            self._text = ui.textarea(value=start, on_change=self._keeper.touch)
+            self._text = ui.textarea(value=start, on_change=self.keeper.touch)
             self._text.props('outlined dense autogrow placeholder="What should change here?" aria-label="Comment"')
             self._text.props('input-style="min-height: 64px; max-height: 240px"')
             self._text.on("keydown.ctrl.enter", self._send)
@@ -70,7 +70,7 @@ class CommentPanel:
     def _toggle_time(self) -> None:
         self._at = self._now if self._at is None else None
         self._show_time()
-        self._keeper.touch()
+        self.keeper.touch()
 
     def _show_time(self) -> None:
         self._time.text = "For the whole video" if self._at is None else f"At {timecode_text(self._at)}"
@@ -88,7 +88,7 @@ class CommentPanel:
 
         async def written(video: VideoView) -> None:
             self._text.value = ""
-            await self._keeper.start_over()
+            await self.keeper.start_over()
             desk.use(video)
             await desk.reload()
 

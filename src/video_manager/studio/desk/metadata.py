@@ -13,17 +13,12 @@ from video_manager.manager.requests import MetadataEdit, VideoEdit
 from video_manager.plugins.api import PlatformLimits
 from video_manager.studio.desk.state import Desk
 from video_manager.studio.elements import box, button, note, text
-from video_manager.studio.formats import words
+from video_manager.studio.formats import LANGUAGES, words
 from video_manager.studio.forms.draft_keeper import DraftKeeper
 from video_manager.studio.forms.inputs import FieldFrame
 from video_manager.studio.forms.requests import read_body
 from video_manager.studio.session import Visit
 
-LANGUAGES = {
-    "en": "English", "de": "German", "fr": "French", "es": "Spanish", "it": "Italian", "pt": "Portuguese",
-    "nl": "Dutch", "pl": "Polish", "tr": "Turkish", "ja": "Japanese", "ko": "Korean", "zh": "Chinese", "hi": "Hindi",
-    "ar": "Arabic",
-}  # fmt: skip
 _LIMITS = {"title": "max_title_characters", "description": "max_description_characters", "tags": "max_tags_characters"}
 
 
@@ -35,7 +30,7 @@ class MetadataPanel:
         self._limits = _limits_of(desk.visit, channels)
         stored = self._stored()
         start = {**stored, **{name: value for name, value in draft.items() if name in stored}}
-        self._keeper = DraftKeeper(desk.visit, place_of(desk), self._draft)
+        self.keeper = DraftKeeper(desk.visit, place_of(desk), self._draft)
         self._draw(start)
         self._show_counts()
 
@@ -120,7 +115,7 @@ class MetadataPanel:
     def _changed(self) -> None:
         self._show_counts()
         self._unsaved.set_visibility(bool(self._draft()))
-        self._keeper.touch()
+        self.keeper.touch()
 
     def _show_counts(self) -> None:
         values = self.values()
@@ -139,7 +134,7 @@ class MetadataPanel:
             return await desk.visit.parts.reviews.edit(actor, desk.video.id, edit)
 
         async def saved(_video: object) -> None:
-            await self._keeper.start_over()
+            await self.keeper.start_over()
             await desk.reload()
 
         await desk.visit.attempt(save, done="Saved.", then=saved, fields=self)
@@ -148,11 +143,11 @@ class MetadataPanel:
         stored = self._stored()
         for name, element in self._elements().items():
             element.value = stored[name]
-        await self._keeper.start_over()
+        await self.keeper.start_over()
 
     async def forget(self) -> None:
         """The draft went out with a decision."""
-        await self._keeper.forget()
+        await self.keeper.forget()
 
 
 def place_of(desk: Desk) -> str:

@@ -27,6 +27,11 @@ class DraftKeeper:
             self._waiting = True
             background_tasks.create(self._keep_soon(), name=f"keep draft {self._place}")
 
+    async def flush(self) -> None:
+        """Keep at once what would be kept soon: the form is about to be drawn anew."""
+        if self._waiting:
+            await self._keep()
+
     async def forget(self) -> None:
         self._sent = True
         await self._visit.drafts.forget(self._visit.opener, self._place)
@@ -39,6 +44,9 @@ class DraftKeeper:
     async def _keep_soon(self) -> None:
         await asyncio.sleep(DELAY_SECONDS)
         self._waiting = False
+        await self._keep()
+
+    async def _keep(self) -> None:
         if self._sent:
             return
         try:

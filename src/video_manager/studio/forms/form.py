@@ -49,11 +49,15 @@ class SchemaForm:
         others = []
         for error in errors:
             if error.field.startswith(f"{self._prefix}."):
-                own[error.field.removeprefix(f"{self._prefix}.")] = error.reason
+                own[error.field.removeprefix(f"{self._prefix}.")] = _reason(error.reason)
             else:
                 others.append(error)
         left = self._fields.show_errors(own)
         return [*others, *(FieldError(f"{self._prefix}.{path}", reason) for path, reason in left.items())]
+
+
+def _reason(reason: str) -> str:
+    return "please fill this in" if reason == "Field required" else reason
 
 
 class _Fields:

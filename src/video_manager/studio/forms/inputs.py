@@ -7,7 +7,7 @@ from typing import Any, Protocol
 from nicegui import ui
 
 from video_manager.studio.elements import box, text
-from video_manager.studio.formats import words
+from video_manager.studio.formats import LANGUAGES, words
 from video_manager.studio.forms.schema import FieldSpec, Widget
 from video_manager.studio.upload import SentFile, SourceUpload
 
@@ -84,7 +84,7 @@ def _switch(_spec: FieldSpec, value: Any, on_change: OnChange) -> Input:
 
 
 def _choice(spec: FieldSpec, value: Any, on_change: OnChange) -> Input:
-    labels = {choice: words(str(choice)) for choice in spec.choices}
+    labels = {choice: LANGUAGES.get(str(choice)) or words(str(choice)) for choice in spec.choices}
     if spec.optional:
         labels = {OPEN: "Let the seed decide" if spec.drawn else "Not set", **labels}
     start = value if value in spec.choices else OPEN if spec.optional else spec.choices[0]
@@ -93,7 +93,7 @@ def _choice(spec: FieldSpec, value: Any, on_change: OnChange) -> Input:
 
 
 def _choices(spec: FieldSpec, value: Any, on_change: OnChange) -> Input:
-    labels = {choice: words(str(choice)) for choice in spec.choices}
+    labels = {choice: LANGUAGES.get(str(choice)) or words(str(choice)) for choice in spec.choices}
     start = [item for item in value or () if item in spec.choices]
     element = ui.select(labels, value=start, multiple=True, on_change=on_change).props("outlined dense use-chips")
     return _Simple(element, lambda chosen: list(chosen) or None)

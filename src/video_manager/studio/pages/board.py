@@ -198,6 +198,8 @@ class Board:
                 version = newest(await self._visit.parts.videos.get(actor, id))
             except NotFound:
                 continue
+            if id not in self._progress:
+                continue  # the board was drawn anew meanwhile
             bar, stage = self._progress[id]
             bar.show(version.progress, idle=version.progress == 0)
             stage.text = stage_text(version)

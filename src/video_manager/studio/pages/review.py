@@ -1,5 +1,6 @@
 """The review page: look closely, say what should change, decide, and go on to the next."""
 
+import asyncio
 from collections.abc import Callable
 from typing import Any
 
@@ -8,6 +9,7 @@ from nicegui import ui
 from video_manager.domain.access import Right
 from video_manager.domain.channel import Channel
 from video_manager.domain.video import Verdict, VersionState, VideoState
+from video_manager.manager.views import VersionView
 from video_manager.studio.channel_choice import all_channels
 from video_manager.studio.desk.approving import ApproveDialog
 from video_manager.studio.desk.checks import draw_checks
@@ -20,9 +22,10 @@ from video_manager.studio.desk.thumbnails import ThumbnailPanel
 from video_manager.studio.desk.waiting import draw_unready
 from video_manager.studio.elements import box, button, chip, icon_button, link_button, text
 from video_manager.studio.formats import words
+from video_manager.studio.forms.draft_keeper import DraftKeeper
 from video_manager.studio.layout import Frame
 from video_manager.studio.live import gather
-from video_manager.studio.player import ReviewPlayer
+from video_manager.studio.player import Cut, ReviewPlayer
 from video_manager.studio.queue import Place, find_place
 from video_manager.studio.session import Visit, tell
 from video_manager.studio.video_actions import ask_delete
@@ -47,6 +50,10 @@ class ReviewPage:
         self._channels = channels
         self._place = place
         self._player: ReviewPlayer | None = None
+        self._drawn_cuts: list[Cut] = []
+        self._drawn_head: tuple[object, ...] = ()
+        self._keepers: list[DraftKeeper] = []
+        self._drawn_side: tuple[object, ...] | None = None
         desk.reload = self._reload
 
     # ---- drawing ----------------------------------------------------------------------------------------
@@ -83,6 +90,10 @@ class ReviewPage:
 
     def _draw_head(self) -> None:
         desk = self._desk
+        key = (desk.number, desk.beside, title_of(desk.video), *map(_unmoved, desk.video.versions), desk.video.paused)
+        if key == self._drawn_head:
+            return  # a menu in it may be open
+        self._drawn_head = key
         self._frame.name(title_of(desk.video), "Review")
         self._head.clear()
         with self._head, box("vm-row vm-wrap vm-tight"):
@@ -112,7 +123,7 @@ class ReviewPage:
                     ui.menu_item(f"With version {number}", on_click=lambda _event, number=number: self._compare(number))
 
     def _draw_stage(self) -> None:
-        cuts = self._desk.cuts()
+        self._drawn_cuts = cuts = self._desk.cuts()
         if cuts and self._player is not None:
             self._player.show(cuts, self._desk.marks())
             return
@@ -130,16 +141,17 @@ class ReviewPage:
 
     async def _draw_side(self) -> None:
         desk, drafts = self._desk, self._desk.visit.drafts
+        for keeper in self._keepers:
+            await keeper.flush()
+        self._drawn_side = self._side_key()
         kept = await drafts.read(desk.visit.opener, place_of(desk))
         comment = await drafts.read(desk.visit.opener, f"comment/{desk.video.id}")
-        own = sum(1 for item in desk.video.comments if item.version == desk.number and not item.resolved)
-        found = len(desk.version.checks.findings) if desk.version.checks else 0
         self._side.clear()
         with self._side:
             with ui.tabs().props("dense align=left inline-label outside-arrows mobile-arrows") as self._tabs:
                 ui.tab("details", "Details")
-                ui.tab("comments", f"Comments ({own})" if own else "Comments")
-                ui.tab("checks", f"Checks ({found})" if found else "Checks")
+                self._comments_tab = ui.tab("comments", "Comments")
+                self._checks_tab = ui.tab("checks", "Checks")
                 ui.tab("options", "Options")
             with ui.tab_panels(self._tabs, value="details").props("keep-alive").classes("vm-full"):
                 with ui.tab_panel("details"):
@@ -151,6 +163,16 @@ class ReviewPage:
                     draw_checks(desk.version, self._seek)
                 with ui.tab_panel("options"):
                     draw_options(desk)
+        self._keepers = [self._metadata.keeper, self._comments.keeper]
+        self._name_tabs()
+
+    def _name_tabs(self) -> None:
+        """The tabs say how much is behind them."""
+        desk = self._desk
+        own = sum(1 for item in desk.video.comments if item.version == desk.number and not item.resolved)
+        found = len(desk.version.checks.findings) if desk.version.checks else 0
+        self._comments_tab.props["label"] = f"Comments ({own})" if own else "Comments"
+        self._checks_tab.props["label"] = f"Checks ({found})" if found else "Checks"
 
     def _meant_channels(self) -> list[Channel]:
         meant = [channel for channel in self._channels if channel.id in self._desk.video.channels]
@@ -193,22 +215,25 @@ class ReviewPage:
     async def _reload(self) -> None:
         """Read again. What a person is writing stays: only what changed is drawn anew."""
         desk = self._desk
-        before = desk.video
         desk.use(await desk.visit.parts.videos.get(await desk.visit.current_actor(), desk.video.id))
-        old = next((version for version in before.versions if version.number == desk.number), None)
-        now = desk.version
         self._draw_head()
-        if old is None or (old.state, old.files) != (now.state, now.files) or not self._player:
+        if self._player is None or self._drawn_cuts != desk.cuts():
             self._draw_stage()
-        elif self._player:
+        else:
             self._player.show_marks(desk.marks())
-        if old is None or (old.state, old.metadata, old.checks, old.verdict) != (
-            now.state, now.metadata, now.checks, now.verdict,
-        ):  # fmt: skip
+        if self._drawn_side != self._side_key():
             await self._keep_tab(self._draw_side)
         else:
             self._comments.show()
+            self._thumbnails.show()
+            self._name_tabs()
         self._draw_bar()
+
+    def _side_key(self) -> tuple[object, ...]:
+        """What the panels at the side were drawn from; comments and thumbnails draw themselves."""
+        version = self._desk.version
+        texts = version.metadata.with_(thumbnail=None)
+        return version.number, version.state, version.verdict, texts, version.checks
 
     async def _keep_tab(self, draw: Callable[[], Any]) -> None:
         tab = self._tabs.value
@@ -261,7 +286,13 @@ class ReviewPage:
             await self._reload()
             return
         following = self._place.after or self._place.before
-        ui.timer(0.9, lambda: ui.navigate.to(f"/review/{following}" if following else "/review"), once=True)
+        await asyncio.sleep(0.9)  # long enough to read it
+        ui.navigate.to(f"/review/{following}" if following else "/review")
 
     def _delete(self) -> None:
         ask_delete(self._desk.visit, self._desk.video, self._reload, lambda: None)
+
+
+def _unmoved(version: VersionView) -> tuple[object, ...]:
+    """What the head shows of a version."""
+    return version.number, version.state, version.verdict, len(version.files)

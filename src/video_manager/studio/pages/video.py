@@ -42,7 +42,7 @@ async def build(visit: Visit, frame: Frame) -> None:
     page = VideoPage(visit, str(visit.request.path_params["id"]), frame)
     await page.refresh()
     gather(visit.live.video, 0.4, page.hear)
-    gather(visit.live.progress, 0.5, page.hear)
+    gather(visit.live.progress, 0.5, page.show_progress)
 
 
 class VideoPage:
@@ -52,10 +52,22 @@ class VideoPage:
         self._frame = frame
         self._actions = frame.actions
         self._place = box("vm-two-columns vm-details")
+        self._bars: dict[int, tuple[ProgressBar, ui.label]] = {}
 
     async def hear(self, ids: set[str]) -> None:
         if self._id in ids:
             await self.refresh()
+
+    async def show_progress(self, ids: set[str]) -> None:
+        """Only the bars move: what a person opened stays open."""
+        if self._id not in ids:
+            return
+        video = await self._visit.parts.videos.get(await self._visit.current_actor(), self._id)
+        for version in video.versions:
+            if version.number in self._bars:
+                bar, stage = self._bars[version.number]
+                bar.show(version.progress, idle=version.progress == 0)
+                stage.text = stage_text(version)
 
     async def refresh(self) -> None:
         actor, parts = await self._visit.current_actor(), self._visit.parts
@@ -66,6 +78,7 @@ class VideoPage:
         self._frame.name(title_of(video), asked)
         self._draw_actions(video)
         self._place.clear()
+        self._bars.clear()
         with self._place:
             with box("vm-col vm-wide"):
                 for version in reversed(video.versions):
@@ -108,8 +121,8 @@ class VideoPage:
                 text(generator_title(self._visit, version.spec.generator), "vm-soft vm-small")
                 text(time_text(version.created_at, self._visit.zone), "vm-faint vm-small vm-push")
             if is_working(version):
-                ProgressBar(version.progress, idle=version.progress == 0)
-                text(stage_text(version), "vm-soft vm-small vm-num")
+                bar = ProgressBar(version.progress, idle=version.progress == 0)
+                self._bars[version.number] = bar, text(stage_text(version), "vm-soft vm-small vm-num")
             desk = Desk(self._visit, video, version.number, reload=self.refresh)
             if version.state is VersionState.FAILED:
                 with box("vm-col vm-failure"):

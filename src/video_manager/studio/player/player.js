@@ -101,8 +101,11 @@ export default {
     focus() { this.$refs.root.focus({ preventScroll: true }); },
     applySound() { this.videos.forEach((video, index) => video && (video.muted = this.muted || index !== this.heard)); },
     loaded(index) {
-      if (index === 0) this.length = this.videos[0].duration || 0;
       delete this.errors[index];
+      if (index === 0) {
+        this.length = this.videos[0].duration || 0;
+        if (!this.playing) this.seekNow(); // the frame itself, not the poster
+      }
       if (index && this.target) this.videos[index].currentTime = (this.target + 0.5) / this.rate;
       this.applySound();
     },
