@@ -9,19 +9,18 @@ from nicegui import ui
 from video_manager.domain.access import Right
 from video_manager.domain.channel import Channel
 from video_manager.domain.video import Verdict, VersionState, VideoState
-from video_manager.manager.views import VersionView
 from video_manager.studio.channel_choice import all_channels
 from video_manager.studio.desk.approving import ApproveDialog
 from video_manager.studio.desk.checks import draw_checks
 from video_manager.studio.desk.comments import CommentPanel
+from video_manager.studio.desk.head import DeskHead
 from video_manager.studio.desk.metadata import MetadataPanel, place_of
 from video_manager.studio.desk.options import draw_options
 from video_manager.studio.desk.refusing import RegenerateDialog, RejectDialog
-from video_manager.studio.desk.state import Desk, cut_of
+from video_manager.studio.desk.state import Desk
 from video_manager.studio.desk.thumbnails import ThumbnailPanel
 from video_manager.studio.desk.waiting import draw_unready
-from video_manager.studio.elements import box, button, chip, icon_button, link_button, text
-from video_manager.studio.formats import words
+from video_manager.studio.elements import box, button, icon_button, text
 from video_manager.studio.forms.draft_keeper import DraftKeeper
 from video_manager.studio.layout import Frame
 from video_manager.studio.live import gather
@@ -29,9 +28,7 @@ from video_manager.studio.player import Cut, ReviewPlayer
 from video_manager.studio.queue import Place, find_place
 from video_manager.studio.session import Visit, tell
 from video_manager.studio.video_actions import ask_delete
-from video_manager.studio.video_parts import draw_state, newest, title_of
-
-_VERDICT_TONES = {Verdict.NONE: "info", Verdict.APPROVED: "good", Verdict.REJECTED: "bad"}
+from video_manager.studio.video_parts import newest, title_of
 
 
 async def build(visit: Visit, frame: Frame) -> None:
@@ -51,7 +48,6 @@ class ReviewPage:
         self._place = place
         self._player: ReviewPlayer | None = None
         self._drawn_cuts: list[Cut] = []
-        self._drawn_head: tuple[object, ...] = ()
         self._keepers: list[DraftKeeper] = []
         self._drawn_side: tuple[object, ...] | None = None
         desk.reload = self._reload
@@ -62,7 +58,7 @@ class ReviewPage:
         self._frame = frame
         with frame.actions:
             self._draw_place()
-        self._head = box("vm-desk-head")
+        self._head = DeskHead(self._desk, self._choose, self._compare)
         with box("vm-desk"):
             with box("vm-desk-stage"):
                 self._stage = box()
@@ -83,44 +79,11 @@ class ReviewPage:
 
     async def _draw_version(self) -> None:
         """Everything, for the version that is chosen now."""
-        self._draw_head()
+        self._frame.name(title_of(self._desk.video), "Review")
+        self._head.show()
         self._draw_stage()
         await self._draw_side()
         self._draw_bar()
-
-    def _draw_head(self) -> None:
-        desk = self._desk
-        key = (desk.number, desk.beside, title_of(desk.video), *map(_unmoved, desk.video.versions), desk.video.paused)
-        if key == self._drawn_head:
-            return  # a menu in it may be open
-        self._drawn_head = key
-        self._frame.name(title_of(desk.video), "Review")
-        self._head.clear()
-        with self._head, box("vm-row vm-wrap vm-tight"):
-            for version in desk.video.versions:
-                pick = box("vm-pick vm-chosen" if version.number == desk.number else "vm-pick", "button")
-                pick.on("click", lambda _event, number=version.number: self._choose(number))
-                with pick:
-                    text(f"Version {version.number}", tag="span")
-                    verdict = version.verdict is not Verdict.NONE
-                    label = words(version.verdict if verdict else version.state)
-                    chip(label, _VERDICT_TONES[version.verdict] if version.state is VersionState.READY else "")
-            self._draw_compare()
-            with box("vm-row vm-tight vm-push"):
-                draw_state(desk.video)
-                link_button("Details", f"/videos/{desk.video.id}", "second", "info", small=True)
-
-    def _draw_compare(self) -> None:
-        desk = self._desk
-        others = [
-            version.number for version in desk.video.versions if version.number != desk.number and cut_of(version)
-        ]
-        if desk.beside is not None:
-            button("End comparison", lambda: self._compare(None), "second", "close", small=True)
-        elif others and cut_of(desk.version):
-            with button("Compare", None, "second", "compare", small=True), ui.menu().props("auto-close"):
-                for number in others:
-                    ui.menu_item(f"With version {number}", on_click=lambda _event, number=number: self._compare(number))
 
     def _draw_stage(self) -> None:
         self._drawn_cuts = cuts = self._desk.cuts()
@@ -205,7 +168,8 @@ class ReviewPage:
 
     async def _compare(self, number: int | None) -> None:
         self._desk.beside = number
-        self._draw_head()
+        self._frame.name(title_of(self._desk.video), "Review")
+        self._head.show()
         self._draw_stage()
 
     async def hear(self, ids: set[str]) -> None:
@@ -216,7 +180,8 @@ class ReviewPage:
         """Read again. What a person is writing stays: only what changed is drawn anew."""
         desk = self._desk
         desk.use(await desk.visit.parts.videos.get(await desk.visit.current_actor(), desk.video.id))
-        self._draw_head()
+        self._frame.name(title_of(self._desk.video), "Review")
+        self._head.show()
         if self._player is None or self._drawn_cuts != desk.cuts():
             self._draw_stage()
         else:
@@ -291,8 +256,3 @@ class ReviewPage:
 
     def _delete(self) -> None:
         ask_delete(self._desk.visit, self._desk.video, self._reload, lambda: None)
-
-
-def _unmoved(version: VersionView) -> tuple[object, ...]:
-    """What the head shows of a version."""
-    return version.number, version.state, version.verdict, len(version.files)

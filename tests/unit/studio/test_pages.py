@@ -1,0 +1,142 @@
+"""Every page opens, says what to do when it is empty, and its buttons lose their power with the person's rights."""
+
+import asyncio
+
+import pytest
+from nicegui import ElementFilter, ui
+from tests.unit.studio.conftest import Studio
+
+from video_manager.domain.access import SYSTEM, Role
+from video_manager.domain.video import VideoState
+
+PAGES = {
+    "/": "No videos yet",
+    "/new": "What makes the video?",
+    "/review": "Nothing waits for review",
+    "/library": "No videos yet",
+    "/calendar": "Nothing goes out in this time.",
+    "/channels": "Watch page",
+    "/analytics": "Nothing was published in this time",
+    "/admin": "Everybody signs in with an account of their own.",
+    "/admin?tab=keys": "No keys yet",
+    "/admin?tab=notifications": "Nobody is told by mail or chat",
+    "/admin?tab=webhooks": "No webhooks yet",
+    "/admin?tab=dead-letters": "Every message found somebody",
+    "/admin?tab=audit": "Who changed access",
+    "/admin?tab=system": "VIDEO_MANAGER_DATA_DIR",
+    "/profile": "Change the password",
+    "/videos/nothing": "This cannot be shown",
+    "/review/nothing": "This cannot be shown",
+}
+
+
+async def test_every_page_says_something_useful_when_it_is_empty(studio: Studio) -> None:
+    user = await studio.visitor()
+    for path, words in PAGES.items():
+        await user.open(path)
+        await user.should_see(words)
+
+
+async def test_nobody_sees_a_page_without_signing_in(studio: Studio) -> None:
+    user = await studio.visitor()
+    user.http_client.cookies.clear()
+    for path in PAGES:
+        answer = await user.http_client.get(path, headers={"Accept": "text/html"})
+        assert (answer.status_code, answer.headers["location"][:6]) == (303, "/login"), path
+
+
+async def test_secrets_are_not_shown_among_the_settings(studio: Studio) -> None:
+    user = await studio.visitor()
+    await user.open("/admin?tab=system")
+    await user.should_see("VIDEO_MANAGER_SESSION_SECRET")
+    await user.should_not_see("**********")
+
+
+async def test_a_viewer_is_offered_nothing_that_changes(studio: Studio) -> None:
+    await studio.add_person("vera", Role.VIEWER)
+    video = await studio.request("Lighthouse")
+    user = await studio.visitor("vera")
+    await user.open("/")
+    await user.should_see("Lighthouse")
+    await user.should_not_see("New video")
+    await user.open("/new")
+    await user.should_see("has no right to request videos")
+    await user.open("/admin")
+    await user.should_see("has no right to administer")
+    await user.open(f"/review/{video.id}")
+    await user.should_see("Your role may look, but not decide.")
+
+
+def _button(label: str) -> ui.button:
+    """The icon button with this label."""
+    return next(one for one in ElementFilter(kind=ui.button) if one.props.get("aria-label") == label)
+
+
+async def _press(user: object, label: str) -> None:
+    with user:  # type: ignore[attr-defined]  # a User is the context of its client
+        button = _button(label)
+    for listener in list(button._event_listeners.values()):
+        if listener.type == "click":
+            button._handle_event({"listener_id": listener.id, "args": {}})
+
+
+@pytest.mark.parametrize("loss", ["signed out", "lowered role"])
+async def test_an_open_page_loses_its_power_with_the_persons_rights(
+    studio: Studio, loss: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    person = await studio.add_person("petra", Role.PRODUCER)
+    video = await studio.request("Lighthouse")
+    user = await studio.visitor("petra")
+    await user.open("/")
+    await user.should_see("Lighthouse")
+    if loss == "signed out":
+        answer = await user.http_client.post("/logout", headers={"Origin": studio.system.settings.base_url})
+        assert answer.status_code == 303
+    else:
+        await studio.system.access.users.change(SYSTEM, person, role=Role.VIEWER)
+    left: list[str] = []
+    monkeypatch.setattr(user.navigate, "to", left.append)
+    await _press(user, "Cancel")
+    for _ in range(50):
+        if left:
+            break
+        await asyncio.sleep(0.05)
+    assert left == ["/login?next=/"]
+    assert (await studio.system.videos.get(studio.admin, video.id)).state is VideoState.REQUESTED
+
+
+async def test_cancelling_and_retrying_from_the_board(studio: Studio) -> None:
+    video = await studio.request("Lighthouse")
+    user = await studio.visitor()
+    await user.open("/")
+    await _press(user, "Cancel")
+    await user.should_see("Cancelled")
+    assert (await studio.system.videos.get(studio.admin, video.id)).state is VideoState.CANCELLED
+    await _press(user, "Retry")
+    await user.should_see("Queued")
+    assert (await studio.system.videos.get(studio.admin, video.id)).state is VideoState.REQUESTED
+
+
+async def test_deleting_can_be_undone_for_some_seconds(studio: Studio) -> None:
+    video = await studio.request("Lighthouse")
+    user = await studio.visitor()
+    await user.open("/")
+    await _press(user, "Delete")
+    await user.should_see("Delete this video?")
+    user.find(kind=ui.button, content="Delete").click()
+    await user.should_see("is being deleted")
+    user.find("Undo").click()
+    await user.should_not_see("is being deleted")
+    assert (await studio.system.videos.get(studio.admin, video.id)).state is VideoState.REQUESTED
+
+
+async def test_a_title_is_only_text(studio: Studio) -> None:
+    """What a person called a video is never HTML on anybody's page."""
+    title = "<img src=x onerror=alert(1)>"
+    video = await studio.request(title)
+    user = await studio.visitor()
+    for path in ("/", "/library", f"/videos/{video.id}", f"/review/{video.id}"):
+        await user.open(path)
+        await user.should_see(title)
+        page = await user.http_client.get(path)
+        assert "<img src=x" not in page.text

@@ -1,0 +1,55 @@
+"""The request form: reasons at their fields, drafts that survive, and what is sent in the end."""
+
+import asyncio
+
+from nicegui import ui
+from tests.unit.studio.conftest import Studio
+
+from video_manager.studio.drafts import Drafts
+from video_manager.studio.forms.draft_keeper import DELAY_SECONDS
+
+
+async def test_a_missing_text_is_told_at_its_field(studio: Studio) -> None:
+    user = await studio.visitor()
+    await user.open("/new")
+    user.find(kind=ui.button, content="Request").click()
+    await user.should_see("Please fill this in.")
+    assert await studio.system.videos.count_by_state(studio.admin) == {}
+
+
+async def test_a_request_goes_through_and_leaves_no_draft(studio: Studio) -> None:
+    user = await studio.visitor()
+    await user.open("/new")
+    user.find(kind=ui.textarea).type("The lamp was lit, and the ships came home.")
+    user.find(kind=ui.button, content="Request").click()
+    await user.should_see("Version 1", retries=20)
+    page = await studio.system.videos.list_videos(studio.admin)
+    assert [video.versions[0].given for video in page.items] == [{"text": "The lamp was lit, and the ships came home."}]
+    documents = studio.system.adapters.documents
+    assert await Drafts(documents, studio.system.adapters.clock).read(studio.admin, "new") == {}
+
+
+async def test_what_was_typed_is_there_after_a_reload(studio: Studio) -> None:
+    user = await studio.visitor()
+    await user.open("/new")
+    user.find(kind=ui.textarea).type("Half a story")
+    await user.should_see("Half a story", retries=int((DELAY_SECONDS + 1) * 10))
+    await asyncio.sleep(DELAY_SECONDS + 0.3)
+    again = await studio.visitor()
+    await again.open("/new")
+    await again.should_see("Half a story")
+    await again.should_see("Start over")
+
+
+async def test_options_from_a_suggestion_fill_the_form(studio: Studio) -> None:
+    user = await studio.visitor()
+    await user.open('/new?generator=story&options={"text": "Suggested text"}')
+    await user.should_see("Suggested text")
+
+
+async def test_a_broken_address_opens_an_empty_form(studio: Studio) -> None:
+    user = await studio.visitor()
+    await user.open("/new?generator=story&options={broken")
+    await user.should_see("What makes the video?")
+    await user.open("/new?generator=nobody")
+    await user.should_see("What makes the video?")
