@@ -140,6 +140,8 @@ class Version(Frozen):
     facts: dict[str, str | int | float] = {}
     retries: int = 0
     """How often a person asked to try this version again."""
+    cause: str = ""
+    """Id of the request that made it, so that a repeated request makes no second one."""
     created_by: str
     created_at: Instant
     ready_at: Instant | None = None
@@ -282,13 +284,17 @@ def require_state(video: Video, version: Version, allowed: Sequence[VersionState
 
 
 def add_version(
-    video: Video, spec: RenderSpec, given: dict[str, Any], metadata: Metadata, author: str, now: Instant
+    video: Video, spec: RenderSpec, given: dict[str, Any], metadata: Metadata, author: str, cause: str, now: Instant
 ) -> Video:
-    """A new cut beside the old ones; older approvals stay as they are."""
+    """A new cut beside the old ones; older approvals stay as they are. The same `cause` adds nothing again."""
+    if any(version.cause == cause for version in video.versions):
+        return video
     if video.deleted_at is not None:
         raise InvalidTransition(f"video {video.id} is deleted")
     number = video.newest.number + 1
-    version = Version(number=number, spec=spec, given=given, metadata=metadata, created_by=author, created_at=now)
+    version = Version(
+        number=number, spec=spec, given=given, metadata=metadata, cause=cause, created_by=author, created_at=now
+    )
     return video.with_(versions=(*video.versions, version), updated_at=now)
 
 
@@ -337,13 +343,13 @@ def make_ready(
 def fail_version(video: Video, number: int, error: str, now: Instant) -> Video:
     version = video.version(number)
     require_state(video, version, sorted(OPEN_VERSION_STATES), "failed")
-    return video.put(version.with_(state=VersionState.FAILED, error=error), now)
+    return video.put(version.with_(state=VersionState.FAILED, error=error, files=()), now)
 
 
 def cancel_version(video: Video, number: int, now: Instant) -> Video:
     version = video.version(number)
     require_state(video, version, sorted(OPEN_VERSION_STATES), "cancelled")
-    return video.put(version.with_(state=VersionState.CANCELLED), now)
+    return video.put(version.with_(state=VersionState.CANCELLED, files=()), now)
 
 
 def retry_version(video: Video, number: int, now: Instant) -> Video:

@@ -20,6 +20,7 @@ async def subscribe(bus: MessageBus, jobs: JobService, progress: ProgressService
         commands.CancelJob: lambda _, body: jobs.cancel(body),
         commands.AdjustJob: lambda message, body: jobs.adjust(body, message),
         events.JobClaimed: progress.job_claimed,
+        events.JobCancelled: progress.job_cancelled,
         events.RenderFinished: progress.render_finished,
         events.ProcessingFinished: progress.processing_finished,
         events.RenderFailed: progress.job_failed,

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from video_manager.contracts.commands import OpenJob
 from video_manager.contracts.envelope import Body, Envelope, envelope
 from video_manager.contracts.events import (
+    JobCancelled,
     JobClaimed,
     ProcessingFailed,
     ProcessingFinished,
@@ -89,6 +90,13 @@ class ProgressService:
             return Change(changed, (self._message(failed, video, message, "failed", job),))
 
         await self._move(message, job, decide)
+        await self._lifetimes.settle(job.video_id)
+
+    async def job_cancelled(self, _message: Envelope, body: JobCancelled) -> None:
+        """The job needs its files no longer."""
+        job = await self._current(body.job_id)
+        if job is not None:
+            await self._lifetimes.settle(job.video_id)
 
     async def publication_changed(self, message: Envelope, _body: Body) -> None:
         """Remember the state of the video's publication, for counts and lifetimes."""

@@ -81,6 +81,8 @@ class ReviewService:
         base = video.version(request.version)
         again = VersionRequest(options=request.options, seed=request.seed)
         next_spec = self._service.next_spec(base, again) if request.decision is Decision.REGENERATE else None
+        if next_spec is not None:
+            await self._service.require_sources(next_spec[0])
 
         def decide(old: Video) -> Change[Video]:
             noted = self._note(old, request, actor, new_id)
@@ -137,7 +139,7 @@ class ReviewService:
         self, video: Video, review: Review, next_spec: Any, actor: Actor
     ) -> tuple[Video, tuple[Envelope, ...]]:
         spec, given = next_spec
-        change = self._service.add_version(video, video.version(review.version), spec, given, actor)
+        change = self._service.add_version(video, video.version(review.version), spec, given, actor, review.id)
         return change.value.with_(reviews=(*change.value.reviews, review)), change.messages
 
     # ---- approvals --------------------------------------------------------------------------------------

@@ -101,10 +101,11 @@ def _add_control_routes(routes: APIRouter, videos: VideoService) -> None:
 def _add_version_routes(routes: APIRouter, videos: VideoService, reviews: ReviewService, files: FileStore) -> None:
     @routes.post("/videos/{id}/versions", status_code=202)
     async def regenerate(
-        id: str, body: VersionRequest, actor: CurrentActor, revision: ExpectedRevision, response: Response
-    ) -> VideoView:
+        id: str, body: VersionRequest, actor: CurrentActor, revision: ExpectedRevision, new_id: RequestIds,
+        response: Response,
+    ) -> VideoView:  # fmt: skip
         """A new version with changed options, beside the old ones."""
-        return _tagged(response, await videos.regenerate(actor, id, body, revision))
+        return _tagged(response, await videos.regenerate(actor, id, body, new_id, revision))
 
     @routes.get("/videos/{id}/versions/{number}/files/{role}")
     @routes.head("/videos/{id}/versions/{number}/files/{role}")

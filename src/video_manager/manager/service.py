@@ -133,7 +133,7 @@ class VideoService:
             recipe = self._registry.resolve_recipe(one.recipe, one.generator, one.seed or 0)
             first = one.seed if one.seed is not None else secrets.randbits(48)
             specs = [self._spec(one.generator, one.options, first + offset, recipe) for offset in range(one.count)]
-            await self._require_sources(specs[0])
+            await self.require_sources(specs[0])
         except InvalidInput as error:
             if not prefix:
                 raise
@@ -150,7 +150,8 @@ class VideoService:
             for offset, spec in enumerate(specs)
         ]  # fmt: skip
 
-    async def _require_sources(self, spec: RenderSpec) -> None:
+    async def require_sources(self, spec: RenderSpec) -> None:
+        """Raises InvalidInput when a file that the spec names is not there (any more)."""
         ids = self._registry.source_ids(PluginKind.GENERATOR, spec.generator, spec.options)
         for source in [*ids, *self._registry.recipe_source_ids(spec.recipe)]:
             try:
@@ -164,7 +165,7 @@ class VideoService:
         return await self._videos.load(video.id)
 
     async def regenerate(
-        self, actor: Actor, id: str, request: VersionRequest, expected_revision: int | None = None
+        self, actor: Actor, id: str, request: VersionRequest, new_id: NewId, expected_revision: int | None = None
     ) -> VideoView:
         """A new version beside the old ones, from the options of one of them with changes."""
         actor.require(Right.REQUEST)
@@ -172,9 +173,10 @@ class VideoService:
         video = (await self._videos.load(id)).value
         base = video.newest if request.from_version is None else video.version(request.from_version)
         spec, given = self.next_spec(base, request)
-        await self._require_sources(spec)
+        await self.require_sources(spec)
+        cause = new_id("version")
         loaded = await self._videos.change(
-            id, lambda old: self.add_version(old, base, spec, given, actor), expected_revision=expected_revision
+            id, lambda old: self.add_version(old, base, spec, given, actor, cause), expected_revision=expected_revision
         )
         return (await self.view([loaded]))[0]
 
@@ -198,12 +200,12 @@ class VideoService:
         return RenderSpec(generator=generator, options=options, seed=seed, recipe=recipe)
 
     def add_version(
-        self, video: Video, base: Version, spec: RenderSpec, given: dict[str, Any], actor: Actor
+        self, video: Video, base: Version, spec: RenderSpec, given: dict[str, Any], actor: Actor, cause: str
     ) -> Change[Video]:
         """The change that adds the version and starts it. People's texts are carried over."""
         metadata = base.metadata.with_(thumbnail=None)
-        changed = rules.add_version(video, spec, given, metadata, actor.name, self._clock.now())
-        return Change(changed, _creation_messages(changed, changed.newest))
+        changed = rules.add_version(video, spec, given, metadata, actor.name, cause, self._clock.now())
+        return Change(video) if changed == video else Change(changed, _creation_messages(changed, changed.newest))
 
     # ---- control ----------------------------------------------------------------------------------------
 
@@ -221,13 +223,15 @@ class VideoService:
                 changed = rules.cancel_version(changed, version.number, now)
             return Change(changed, tuple(_cancel_messages(video, open_versions)))
 
-        return await self._apply(id, decide, expected_revision)
+        await self._apply(id, decide, expected_revision)
+        await self._lifetimes.settle(id)
+        return await self.get(actor, id)
 
     async def retry(self, actor: Actor, id: str, expected_revision: int | None = None) -> VideoView:
         """Start the newest version again, if it failed or was cancelled."""
         actor.require(Right.REQUEST)
         await self._admit(1)
-        await self._require_sources((await self._videos.load(id)).value.newest.spec)
+        await self.require_sources((await self._videos.load(id)).value.newest.spec)
         now = self._clock.now()
 
         def decide(video: Video) -> Change[Video]:

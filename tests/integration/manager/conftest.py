@@ -124,11 +124,28 @@ class Played:
 
     async def settled(self) -> None:
         """Until no message is waiting any more."""
-        for _ in range(400):
+        for _ in range(6000):
             await asyncio.sleep(0.01)
-            if await self.relay.lag_seconds() == 0 and not any((await self.bus.depth()).values()):
+            if await self._quiet():
                 return
         raise AssertionError(f"messages keep waiting: {await self.bus.depth()}")
+
+    async def _quiet(self) -> bool:
+        """No message waits and none is being handled. The outboxes are asked before and after the queues: a handler
+        that was at work in between has left something there."""
+        if await self.relay.lag_seconds() > 0:
+            return False
+        in_queues = sum((await self.bus._table.depth()).values())
+        return in_queues == 0 and await self.relay.lag_seconds() == 0
+
+    async def stored(self, *, at_most: int) -> list[str]:
+        """Ids of the stored files, once there are at most so many; what there is after 10 s otherwise."""
+        for _ in range(1000):
+            found = [item.id async for item in self.files.list()]
+            if len(found) <= at_most:
+                return found
+            await asyncio.sleep(0.01)
+        return found
 
     async def render(self, video_id: str, number: int = 1) -> Job:
         """Claim and finish the render job; the version is being processed afterwards."""

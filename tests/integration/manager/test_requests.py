@@ -163,13 +163,32 @@ async def test_a_failed_video_says_why_and_can_be_retried(played: Played) -> Non
 async def test_regenerate_keeps_the_look_unless_asked(played: Played) -> None:
     view = await played.make_ready(options={"size": 5})
     spec = view.versions[0].spec
-    changed = await played.videos.regenerate(ADMIN, view.id, VersionRequest(options={"size": 9}))
+    changed = await played.videos.regenerate(ADMIN, view.id, VersionRequest(options={"size": 9}), random_ids)
     second = changed.versions[1].spec
     assert (second.options["size"], second.options["colour"], second.seed) == (9, spec.options["colour"], spec.seed)
-    another = await played.videos.regenerate(ADMIN, view.id, VersionRequest())
+    another = await played.videos.regenerate(ADMIN, view.id, VersionRequest(), random_ids)
     assert another.versions[2].spec.seed != spec.seed
     assert another.versions[2].spec.options["size"] == 9
     assert another.state is VideoState.REQUESTED
+
+
+async def test_a_repeated_regenerate_makes_one_version(played: Played) -> None:
+    view = await played.make_ready()
+    for _ in range(2):
+        again = await played.videos.regenerate(ADMIN, view.id, VersionRequest(), lambda *_: "same-request")
+    assert [version.number for version in again.versions] == [1, 2]
+
+
+async def test_a_failed_or_cancelled_video_keeps_no_bytes(played: Played) -> None:
+    failing, cancelled = await played.request(), await played.request()
+    for view in (failing, cancelled):
+        await played.render(view.id)
+    job = await played.jobs.claim(f"{failing.id}.1.processing", "w")
+    assert job is not None
+    await played.jobs.fail(job.id, job.attempt, "no")
+    assert await played.jobs.claim(f"{cancelled.id}.1.processing", "w") is not None
+    await played.videos.cancel(ADMIN, cancelled.id)
+    assert await played.stored(at_most=0) == []
 
 
 async def test_pause_and_priority_act_on_queued_jobs(played: Played) -> None:

@@ -101,7 +101,7 @@ class VideoLife(RuleBasedStateMachine):
     @precondition(lambda self: self.video.newest.number < 3)
     @rule()
     def is_regenerated(self) -> None:
-        self.apply(lambda: video.add_version(self.video, SPEC, {}, Metadata(), "a", self.now))
+        self.apply(lambda: video.add_version(self.video, SPEC, {}, Metadata(), "a", f"cause{self.counter}", self.now))
 
     @rule(n=numbers, channels=st.sets(st.sampled_from(["c1", "c2"])))
     def is_approved(self, n: int, channels: set[str]) -> None:
