@@ -133,7 +133,10 @@ class Board:
                     ui.icon("sd_storage").classes("vm-tile-icon")
                     with box("vm-grow"):
                         text("Storage used", "vm-soft vm-small")
-                        text(size_text(used) + (f" of {size_text(limit)}" if limit else ""), "vm-tile-value vm-num")
+                        with box("vm-tile-value vm-num"):
+                            text(size_text(used), tag="span")
+                            if limit:
+                                text(f" of {size_text(limit)}", "vm-spare", tag="span")
                 ProgressBar(used / limit if limit else 0)
 
     def _draw_welcome(self) -> None:

@@ -7,7 +7,7 @@ from nicegui import ui
 from video_manager.domain.access import Actor, Right
 from video_manager.domain.channel import Channel
 from video_manager.domain.publication import Publication
-from video_manager.domain.video import Verdict, VersionState, VideoState
+from video_manager.domain.video import Decision, Verdict, VersionState, VideoState
 from video_manager.manager.requests import PublicationRequest
 from video_manager.manager.views import VersionView, VideoView
 from video_manager.repository import Loaded
@@ -36,6 +36,8 @@ from video_manager.studio.video_parts import (
 from video_manager.web import random_ids
 
 _MOST_PUBLICATIONS = 200
+_COLUMN_CLASSES = {"Picture": "vm-spare", "Length": "vm-spare", "Size": "vm-right"}
+_DONE = {Decision.APPROVE: "approved", Decision.REJECT: "rejected", Decision.REGENERATE: "asked for another than"}
 
 
 async def build(visit: Visit, frame: Frame) -> None:
@@ -139,13 +141,13 @@ class VideoPage:
         with box("vm-scroll"), box("vm-table", "table"):
             with box("", "thead"), box("", "tr"):
                 for title in ("File", "Picture", "Length", "Size", ""):
-                    text(title, "vm-right" if title == "Size" else "", tag="th")
+                    text(title, _COLUMN_CLASSES.get(title, ""), tag="th")
             with box("", "tbody"):
                 for file in version.files:
                     with box("", "tr"):
                         text(words(file.role), tag="td")
-                        text(picture_text(file.width, file.height), "vm-nowrap", tag="td")
-                        text(length_text(file.duration_seconds), tag="td")
+                        text(picture_text(file.width, file.height), "vm-nowrap vm-spare", tag="td")
+                        text(length_text(file.duration_seconds), "vm-spare", tag="td")
                         text(size_text(file.size_bytes), "vm-right vm-nowrap vm-num", tag="td")
                         with box("vm-right", "td"):
                             get = icon_button("download", f"Download {file.role}", small=True)
@@ -205,7 +207,7 @@ class VideoPage:
         ]
         entries += [(item.ready_at, f"Version {item.number} was ready", "") for item in video.versions if item.ready_at]
         entries += [
-            (item.at, f"{item.author}: {words(item.decision).lower()} version {item.version}", item.reason)
+            (item.at, f"{item.author} {_DONE[item.decision]} version {item.version}", item.reason)
             for item in video.reviews
         ]
         entries += [
