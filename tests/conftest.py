@@ -131,3 +131,11 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     if failed:
         terminalreporter.section("failed before the tests", sep="!", red=True, bold=True)
         terminalreporter.write_line(f"{failed}: see the top of this output; ./test fails", red=True)
+
+
+# ---- order ---------------------------------------------------------------------------------------------
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The longest files first, so that both cores end together."""
+    items.sort(key=lambda item: not item.path.is_relative_to(Path(__file__).parent / "system"))
