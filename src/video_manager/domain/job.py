@@ -4,7 +4,7 @@ from enum import StrEnum
 from typing import Any
 
 from video_manager.domain.model import Frozen, Instant
-from video_manager.domain.video import MediaFile
+from video_manager.domain.video import CheckReport, MediaFile, Suggestion
 from video_manager.errors import InvalidTransition, LeaseLost
 
 
@@ -28,13 +28,13 @@ class JobResult(Frozen):
     """What a finished job made: files already in the file store, and facts for people.
 
     A render names one `source` file (and perhaps `captions`); processing names `master`, `thumbnail`s,
-    perhaps `captions` and `preview`, and the check report as JSON in `report`.
+    perhaps `captions` and `preview`, and the check report.
     """
 
     files: tuple[MediaFile, ...] = ()
     facts: dict[str, str | int | float] = {}
-    report: dict[str, Any] | None = None
-    suggested: dict[str, Any] | None = None
+    report: CheckReport | None = None
+    suggested: Suggestion | None = None
 
 
 class Job(Frozen):

@@ -124,6 +124,14 @@ class Metadata(Frozen):
     thumbnail: str | None = None
 
 
+class Suggestion(Frozen):
+    """What a generator proposes for texts that no person has written; None where it has no idea."""
+
+    title: str | None = None
+    description: str | None = None
+    tags: tuple[str, ...] = ()
+
+
 class Version(Frozen):
     """One immutable cut, made from one RenderSpec: its technical state and the human verdict are two fields."""
 
@@ -306,7 +314,7 @@ def start_rendering(video: Video, number: int, now: Instant) -> Video:
 
 def start_processing(
     video: Video, number: int, files: Sequence[MediaFile], facts: dict[str, str | int | float],
-    suggested: Metadata | None, now: Instant,
+    suggested: Suggestion | None, now: Instant,
 ) -> Video:  # fmt: skip
     """The render is there. Suggestions fill only what a person has left empty."""
     version = video.version(number)
@@ -314,8 +322,8 @@ def start_processing(
     metadata = version.metadata
     if suggested is not None:
         metadata = metadata.with_(
-            title=metadata.title or suggested.title,
-            description=metadata.description or suggested.description,
+            title=metadata.title or suggested.title or "",
+            description=metadata.description or suggested.description or "",
             tags=metadata.tags or suggested.tags,
         )
     title = video.title or metadata.title

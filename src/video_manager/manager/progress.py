@@ -17,7 +17,7 @@ from video_manager.contracts.events import (
 )
 from video_manager.domain import video as rules
 from video_manager.domain.job import Job, JobKind, JobResult
-from video_manager.domain.video import CheckReport, MediaRole, Metadata, Video
+from video_manager.domain.video import CheckReport, MediaRole, Video
 from video_manager.errors import InvalidTransition, NotFound
 from video_manager.manager.jobs import JobService
 from video_manager.manager.lifetimes import Lifetimes
@@ -48,10 +48,9 @@ class ProgressService:
         if job is None or job.result is None:
             return
         result, now = job.result, self._clock.now()
-        suggested = Metadata.model_validate(result.suggested) if result.suggested else None
 
         def decide(video: Video) -> Change[Video]:
-            changed = rules.start_processing(video, job.version, result.files, result.facts, suggested, now)
+            changed = rules.start_processing(video, job.version, result.files, result.facts, result.suggested, now)
             command = OpenJob(video_id=video.id, version=job.version, kind="processing", round=job.round)
             return Change(changed, (self._message(command, video, message, "processing", job),))
 
@@ -64,7 +63,7 @@ class ProgressService:
         result, now = job.result, self._clock.now()
 
         def decide(video: Video) -> Change[Video]:
-            report = CheckReport.model_validate(result.report or {})
+            report = result.report or CheckReport()
             changed = rules.make_ready(video, job.version, result.files, report, result.facts, now)
             ready = VersionReady(
                 video_id=video.id, version=job.version, title=changed.title, created_by=video.created_by,

@@ -9,7 +9,7 @@ from typing import Any, Self
 
 from pydantic import BaseModel, ConfigDict
 
-from video_manager.domain.video import CheckReport, Recipe
+from video_manager.domain.video import CheckReport, Recipe, Suggestion
 from video_manager.plugins.api import PlatformLimits
 
 
@@ -61,7 +61,7 @@ class MadeFile(_Shape):
 class RenderAnswer(_Shape):
     video: MadeFile
     captions: MadeFile | None = None
-    metadata: dict[str, Any] = {}
+    metadata: Suggestion = Suggestion()
     facts: dict[str, str | int | float] = {}
 
 

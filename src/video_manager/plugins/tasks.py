@@ -6,7 +6,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from video_manager.domain.video import CheckReport, Finding, Recipe, RecipeStep, Severity
+from video_manager.domain.video import CheckReport, Finding, Recipe, RecipeStep, Severity, Suggestion
 from video_manager.errors import PermanentError, RetryableError, StorageFull, VideoManagerError, WorkError
 from video_manager.media.probing import MediaFacts, probe
 from video_manager.plugins.api import CheckInput, Context, RenderInput, StepInput, StepResult
@@ -42,7 +42,7 @@ async def render(
     return RenderAnswer(
         video=_video_file(result.video, plugin.name, allowed),
         captions=None if result.captions is None else _captions_file(result.captions, plugin.name, allowed),
-        metadata=asdict(result.metadata),
+        metadata=Suggestion(**asdict(result.metadata)),
         facts=dict(result.facts),
     )
 

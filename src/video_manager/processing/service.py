@@ -88,4 +88,4 @@ class ProcessingService:
                 stored.append(await results.store(thumbnail, MediaRole.THUMBNAIL, f"thumbnail-{number}"))
             if answer.captions is not None:
                 stored.append(await results.store(answer.captions, MediaRole.CAPTIONS, "captions"))
-            return JobResult(files=tuple(stored), facts=answer.facts, report=answer.report.model_dump(mode="json"))
+            return JobResult(files=tuple(stored), facts=answer.facts, report=answer.report)

@@ -15,7 +15,7 @@ from video_manager.adapters.embedded.files import FolderFiles
 from video_manager.contracts.envelope import Envelope
 from video_manager.domain.access import Actor, Role
 from video_manager.domain.job import Job, JobResult
-from video_manager.domain.video import MediaFile, MediaRole, Video
+from video_manager.domain.video import CheckReport, MediaFile, MediaRole, Suggestion, Video
 from video_manager.errors import NotFound
 from video_manager.manager.handlers import subscribe
 from video_manager.manager.jobs import JOBS, VIDEOS, JobService, LeaseSettings
@@ -153,7 +153,7 @@ class Played:
         job = await self.jobs.claim(f"{video_id}.{number}.render", "w")
         assert job is not None
         source = await self.store(f"source-{video_id}-{number}-{job.attempt}", MediaRole.SOURCE, b"raw")
-        await self.jobs.finish(job.id, job.attempt, JobResult(files=(source,), suggested={"title": "Suggested"}))
+        await self.jobs.finish(job.id, job.attempt, JobResult(files=(source,), suggested=Suggestion(title="Suggested")))
         await self.settled()
         return job
 
@@ -164,7 +164,7 @@ class Played:
             await self.store(f"{role}-{video_id}-{number}-{index}", role, f"{role}{number}{index}".encode())
             for index, role in enumerate([MediaRole.MASTER, MediaRole.THUMBNAIL, MediaRole.THUMBNAIL])
         ]
-        report = {"checks": ["black"], "findings": [], "measured": {"integrated_lufs": -14.0}}
+        report = CheckReport(checks=("black",), measured={"integrated_lufs": -14.0})
         await self.jobs.finish(job.id, job.attempt, JobResult(files=tuple(files), report=report))
         await self.settled()
 

@@ -13,7 +13,7 @@ from tests.integration.workers.conftest import Works
 
 from video_manager.contracts.commands import Render
 from video_manager.domain.job import JobState
-from video_manager.domain.video import MediaRole
+from video_manager.domain.video import MediaRole, Suggestion
 
 ENDED = (JobState.FINISHED, JobState.FAILED)
 
@@ -32,7 +32,7 @@ async def test_a_render_is_claimed_reported_and_stored(works: Works, tmp_path: P
     stored = await works.files.stat(video.id)
     assert stored is not None
     assert (stored.sha256, stored.size_bytes) == (video.sha256, video.size_bytes)
-    assert job.result.suggested == {"title": "Card one", "description": None, "tags": ["test"]}
+    assert job.result.suggested == Suggestion(title="Card one", tags=("test",))
     assert job.result.facts == {"tone_hertz": 440}
     assert any(hint.stage == "drawing the card" and hint.progress > 0 for hint in works.hints)
     await works.until_idle(service)

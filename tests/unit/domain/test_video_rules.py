@@ -21,6 +21,7 @@ from video_manager.domain.video import (
     Recipe,
     RenderSpec,
     Review,
+    Suggestion,
     Verdict,
     Version,
     VersionState,
@@ -279,3 +280,15 @@ def test_the_chosen_thumbnail_comes_first() -> None:
     chosen = version.file(MediaRole.THUMBNAIL)
     assert chosen is not None
     assert chosen.id == "t2"
+
+
+@pytest.mark.parametrize(
+    ("suggested", "title"),
+    [(None, "T"), (Suggestion(), "T"), (Suggestion(title="Idea"), "T")],
+)
+def test_a_generator_may_have_no_idea_for_a_title(suggested: Suggestion | None, title: str) -> None:
+    source = [file("source", MediaRole.SOURCE)]
+    rendered = video.start_processing(new_video(), 1, source, {}, suggested, START)
+    assert rendered.title == title
+    assert rendered.versions[0].metadata.title == (suggested.title or "" if suggested else "")
+    assert rendered.versions[0].metadata.description == ""
