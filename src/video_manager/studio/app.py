@@ -85,7 +85,7 @@ def mount(app: FastAPI, parts: StudioParts) -> None:
     core.sio.eio.cors_allowed_origins = socket_origin_check(parts.settings)
     ui.run_with(
         app, title="Video Manager", favicon=FAVICON, dark=None, tailwind=False, show_welcome_message=False,
-        reconnect_timeout=RECONNECT_SECONDS, gzip_middleware_factory=None,
+        reconnect_timeout=RECONNECT_SECONDS,
     )  # fmt: skip
 
 

@@ -28,7 +28,7 @@ class Bell:
     def __init__(self, visit: Visit, unread: int) -> None:
         self._visit = visit
         self._service = visit.parts.notifications
-        with icon_button("notifications_none", "Notifications"):
+        with icon_button("notifications_none", "Notifications", tooltip=False):
             self._badge = text("", "vm-bell-count", tag="span")
             with ui.menu().props('max-height="70vh" anchor="bottom right" self="top right"') as self._menu:
                 self._panel = box("vm-bell")

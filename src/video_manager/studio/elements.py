@@ -53,14 +53,17 @@ def button(
     return made.classes(f"vm-{kind} vm-small" if small else f"vm-{kind}")
 
 
-def icon_button(icon: str, label: str, on_click: Callable[..., Any] | None = None, *, small: bool = False) -> ui.button:
-    """Only an icon; `label` is its tooltip and what screen readers say."""
+def icon_button(
+    icon: str, label: str, on_click: Callable[..., Any] | None = None, *, small: bool = False, tooltip: bool = True
+) -> ui.button:
+    """Only an icon; `label` is its tooltip and what screen readers say. No tooltip where it would cover a menu."""
     made = ui.button(icon=icon, on_click=on_click, color=None).props("flat no-caps").classes("vm-icon")
     made.props["aria-label"] = label
     if small:
         made.classes("vm-small")
-    with made:
-        ui.tooltip(label)
+    if tooltip:
+        with made:
+            ui.tooltip(label)
     return made
 
 

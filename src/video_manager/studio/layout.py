@@ -53,7 +53,7 @@ def page_frame(visit: Visit, title: str, here: str, waiting: int, unread: int, s
 
 
 def _draw_theme_menu() -> None:
-    with icon_button("contrast", "Light or dark"), ui.menu().props("auto-close"):
+    with icon_button("contrast", "Light or dark", tooltip=False), ui.menu().props("auto-close"):
         for name, label in (("light", "Light"), ("dark", "Dark"), ("auto", "As the system")):
             ui.menu_item(label, on_click=lambda _event, name=name: choose_theme(name))
 

@@ -53,3 +53,14 @@ async def test_a_broken_address_opens_an_empty_form(studio: Studio) -> None:
     await user.should_see("What makes the video?")
     await user.open("/new?generator=nobody")
     await user.should_see("What makes the video?")
+
+
+async def test_one_request_goes_to_several_generators_or_to_none(studio: Studio) -> None:
+    """A wrong option of one of them: its reason stands in its form, and nothing at all is requested."""
+    user = await studio.visitor()
+    await user.open('/new?generator=test-card&options={"duration_seconds": 3}')
+    user.find(marker="generator-story").click()
+    await user.should_see("Story: options")
+    user.find(kind=ui.button, content="Request").click()
+    await user.should_see("Please fill this in.")
+    assert await studio.system.videos.count_by_state(studio.admin) == {}

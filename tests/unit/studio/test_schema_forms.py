@@ -29,6 +29,7 @@ def test_every_option_of_every_installed_plugin_has_a_widget_of_its_own() -> Non
     ("schema", "widget"),
     [
         ({"type": "string"}, Widget.TEXT),
+        ({"type": "string", "maxLength": 1000}, Widget.TEXT),
         ({"type": "string", "maxLength": 5000}, Widget.AREA),
         ({"type": "string", "x-widget": "textarea"}, Widget.AREA),
         ({"type": "string", "format": "color"}, Widget.COLOUR),
@@ -36,7 +37,8 @@ def test_every_option_of_every_installed_plugin_has_a_widget_of_its_own() -> Non
         ({"type": "integer", "minimum": 1, "maximum": 9}, Widget.NUMBER),
         ({"type": "boolean"}, Widget.SWITCH),
         ({"enum": ["a", "b"], "type": "string"}, Widget.CHOICE),
-        ({"type": "array", "items": {"type": "string"}}, Widget.WORDS),
+        ({"type": "array", "items": {"type": "string"}, "uniqueItems": True}, Widget.WORDS),
+        ({"type": "array", "items": {"type": "string"}}, Widget.LINES),
         ({"type": "array", "items": {"type": "string", "format": "source-file"}}, Widget.FILES),
         ({"type": "array", "items": {"enum": ["a", "b"]}}, Widget.CHOICES),
         ({"type": "object", "properties": {"x": {"type": "integer"}}}, Widget.GROUP),

@@ -12,7 +12,9 @@ from video_manager.studio.forms.inputs import FieldFrame, Input, make_input
 from video_manager.studio.forms.schema import FieldSpec, Schema, Widget, read_fields
 
 OnChange = Callable[[], Any]
-_WIDE = frozenset({Widget.AREA, Widget.FILE, Widget.FILES, Widget.GROUP, Widget.ROWS, Widget.JSON, Widget.WORDS})
+_WIDE = frozenset(
+    {Widget.AREA, Widget.FILE, Widget.FILES, Widget.GROUP, Widget.ROWS, Widget.JSON, Widget.WORDS, Widget.LINES}
+)
 
 
 class SchemaForm:

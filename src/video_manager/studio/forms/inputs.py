@@ -111,6 +111,12 @@ def _words(_spec: FieldSpec, value: Any, on_change: OnChange) -> Input:
     return _Simple(element, lambda entered: list(entered or ()) or None)
 
 
+def _lines(_spec: FieldSpec, value: Any, on_change: OnChange) -> Input:
+    element = ui.textarea(value="\n".join(str(item) for item in value or ()), on_change=on_change)
+    element.props('outlined dense hide-bottom-space autogrow placeholder="One per line"')
+    return _Simple(element, lambda entered: (entered or "").rstrip("\n").split("\n") if entered else None)
+
+
 class _Files:
     def __init__(self, spec: FieldSpec, value: Any, on_change: OnChange) -> None:
         self._many = spec.widget is Widget.FILES
@@ -147,9 +153,18 @@ def _json(_spec: FieldSpec, value: Any, on_change: OnChange) -> Input:
 
 
 _MAKERS: dict[Widget, Callable[[FieldSpec, Any, OnChange], Input]] = {
-    Widget.TEXT: _text, Widget.AREA: _area, Widget.NUMBER: _number, Widget.SWITCH: _switch, Widget.CHOICE: _choice,
-    Widget.CHOICES: _choices, Widget.COLOUR: _colour, Widget.WORDS: _words, Widget.FILE: _Files, Widget.FILES: _Files,
-}  # fmt: skip
+    Widget.TEXT: _text,
+    Widget.AREA: _area,
+    Widget.NUMBER: _number,
+    Widget.SWITCH: _switch,
+    Widget.CHOICE: _choice,
+    Widget.CHOICES: _choices,
+    Widget.COLOUR: _colour,
+    Widget.WORDS: _words,
+    Widget.LINES: _lines,
+    Widget.FILE: _Files,
+    Widget.FILES: _Files,
+}
 
 
 class FieldFrame:

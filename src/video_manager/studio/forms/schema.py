@@ -9,7 +9,8 @@ from video_manager.plugins.api import SOURCE_FILE_FORMAT
 
 Schema = Mapping[str, Any]
 _MAX_DEPTH = 6
-_LONG_TEXT = 400
+_LONG_TEXT = 1500
+"""Longest text of one line; a path may be long without having lines."""
 
 
 class Widget(StrEnum):
@@ -23,6 +24,9 @@ class Widget(StrEnum):
     FILES = "files"
     CHOICES = "choices"
     WORDS = "words"
+    """Texts of which each occurs once: tags."""
+    LINES = "lines"
+    """Texts in an order, perhaps empty or repeated."""
     GROUP = "group"
     ROWS = "rows"
     JSON = "json"
@@ -130,7 +134,7 @@ def _list_shape(root: Schema, kind: Schema, depth: int) -> dict[str, Any]:
         case Widget.CHOICE:
             return {"widget": Widget.CHOICES, "choices": inner["choices"]}
         case Widget.TEXT | Widget.AREA:
-            return {"widget": Widget.WORDS}
+            return {"widget": Widget.WORDS if kind.get("uniqueItems") else Widget.LINES}
         case Widget.GROUP:
             return {"widget": Widget.ROWS, "fields": inner["fields"]}
     return {"widget": Widget.JSON}

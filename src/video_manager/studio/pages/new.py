@@ -99,7 +99,7 @@ class RequestForm:
         self._draw_forms()
 
     def _draw_generator(self, item: PluginDescription) -> None:
-        card = box("vm-option", "button").props('type="button"')
+        card = box("vm-option", "button").props('type="button"').mark(f"generator-{item.name}")
         card.on("click", lambda: self._toggle(item.name))
         with card:
             ui.icon(generator_icon(item.name))
