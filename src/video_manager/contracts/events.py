@@ -8,6 +8,8 @@ from video_manager.domain.video import RenderSpec
 
 
 class VersionCreated(Body):
+    """A version was asked for; its spec is resolved."""
+
     type: ClassVar[str] = "version.created"
     video_id: str
     version: int
@@ -38,6 +40,8 @@ class VersionFailed(Body):
 
 
 class ReviewDecided(Body):
+    """A person decided on a version: `approve`, `reject` or `regenerate`."""
+
     type: ClassVar[str] = "review.decided"
     video_id: str
     version: int
@@ -48,12 +52,16 @@ class ReviewDecided(Body):
 
 
 class VideoDeleted(Body):
+    """A person deleted the video; its bytes go."""
+
     type: ClassVar[str] = "video.deleted"
     video_id: str
     deleted_by: str
 
 
 class JobClaimed(Body):
+    """A worker has the job; a new attempt began."""
+
     type: ClassVar[str] = "job.claimed"
     job_id: str
     video_id: str
@@ -94,18 +102,26 @@ class _JobEnded(Body):
 
 
 class RenderFinished(_JobEnded):
+    """The render is in the file store; the job holds the result."""
+
     type: ClassVar[str] = "render.finished"
 
 
 class RenderFailed(_JobEnded):
+    """The render ended without a result; `error` says why."""
+
     type: ClassVar[str] = "render.failed"
 
 
 class ProcessingFinished(_JobEnded):
+    """Steps and checks are done; the job holds files and report."""
+
     type: ClassVar[str] = "processing.finished"
 
 
 class ProcessingFailed(_JobEnded):
+    """A processing step failed; `error` says why."""
+
     type: ClassVar[str] = "processing.failed"
 
 
@@ -130,38 +146,56 @@ class PublicationScheduled(_PublicationChanged):
 
 
 class PublicationUploading(_PublicationChanged):
+    """A worker sends the bytes."""
+
     type: ClassVar[str] = "publication.uploading"
 
 
 class PublicationPending(_PublicationChanged):
+    """Sent, or perhaps sent: the platform will be asked."""
+
     type: ClassVar[str] = "publication.pending"
 
 
 class PublicationPublished(_PublicationChanged):
+    """It is public; `url` says where."""
+
     type: ClassVar[str] = "publication.published"
 
 
 class PublicationFailed(_PublicationChanged):
+    """It will not be sent without a person; `detail` says why."""
+
     type: ClassVar[str] = "publication.failed"
 
 
 class PublicationUnknown(_PublicationChanged):
+    """Nobody knows whether it is public: a person has to look."""
+
     type: ClassVar[str] = "publication.unknown"
 
 
 class PublicationActionRequired(_PublicationChanged):
+    """A person has to repair the channel first."""
+
     type: ClassVar[str] = "publication.action_required"
 
 
 class PublicationCancelled(_PublicationChanged):
+    """A person cancelled it before it was public."""
+
     type: ClassVar[str] = "publication.cancelled"
 
 
 class PublicationWithdrawn(_PublicationChanged):
+    """Its approval was voided before it was public."""
+
     type: ClassVar[str] = "publication.withdrawn"
 
 
 class MetricsCollected(Body):
+    """A platform's numbers are stored raw, ready for the warehouse."""
+
     type: ClassVar[str] = "metrics.collected"
     platform: str
     payload_ids: tuple[str, ...]
