@@ -93,7 +93,9 @@ class Observation:
 
 
 def _log_access(scope: Scope, status: int, seconds: float) -> None:
-    level = logging.DEBUG if scope["path"].startswith(_QUIET) and status < 500 else logging.INFO
+    # What only looks and succeeds (polls, pages, files) would drown the lines that matter on a laptop's console.
+    looked = scope["method"] in {"GET", "HEAD"} and status < 400
+    level = logging.DEBUG if (looked or scope["path"].startswith(_QUIET)) and status < 500 else logging.INFO
     if not access_logger.isEnabledFor(level):
         return
     actor = scope.get("state", {}).get("actor")
