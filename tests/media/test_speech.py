@@ -80,6 +80,13 @@ def test_narration_is_cut_at_a_sentence_end() -> None:
     assert np.abs(narration.samples).max() <= 0.91
 
 
+def test_an_endless_first_sentence_is_cut_too() -> None:
+    narration = narrate([["1234567890 " * 40]], speed=1.0, seed=1, max_seconds=10)
+    assert narration.sentences_read == 0
+    assert 1 <= len(narration.words) < 40
+    assert narration.duration_seconds < 60, "all of it takes four minutes"
+
+
 def test_faster_speech_is_shorter() -> None:
     slow, fast = (
         narrate([["A sentence to be read at two speeds."]], speed=speed, seed=1, max_seconds=60).duration_seconds

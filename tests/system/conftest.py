@@ -110,10 +110,20 @@ def wait_for(what: Callable[[], Any], seconds: float, message: str) -> Any:
 @pytest.fixture
 def start_system(tmp_path: Path) -> Iterator[Callable[..., RunningSystem]]:
     """Makes systems on folders of their own; all are stopped at the end."""
+    yield from _systems_below(tmp_path)
+
+
+@pytest.fixture(scope="module")
+def start_module_system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., RunningSystem]]:
+    """The same for all tests of a file."""
+    yield from _systems_below(tmp_path_factory.mktemp("systems"))
+
+
+def _systems_below(root: Path) -> Iterator[Callable[..., RunningSystem]]:
     made: list[RunningSystem] = []
 
     def make(**settings: str) -> RunningSystem:
-        folder = tmp_path / f"system{len(made)}"
+        folder = root / f"system{len(made)}"
         folder.mkdir()
         made.append(RunningSystem(folder, **settings))
         return made[-1].start().wait_ready()

@@ -128,8 +128,7 @@ class VideoService:
     async def _plan(self, actor: Actor, one: OneRequest, new_id: NewId, index: int, prefix: str) -> list[Video]:
         now = self._clock.now()
         try:
-            for channel in one.channels:
-                await self._channels.channel_platform(channel)
+            await self._require_channels(one.channels)
             recipe = self._registry.resolve_recipe(one.recipe, one.generator, one.seed or 0)
             first = one.seed if one.seed is not None else secrets.randbits(48)
             specs = [self._spec(one.generator, one.options, first + offset, recipe) for offset in range(one.count)]
@@ -149,6 +148,13 @@ class VideoService:
             )
             for offset, spec in enumerate(specs)
         ]  # fmt: skip
+
+    async def _require_channels(self, ids: Sequence[str]) -> None:
+        for id in ids:
+            try:
+                await self._channels.channel_platform(id)
+            except (NotFound, Conflict) as error:
+                raise InvalidInput.field("channels", error.detail) from error
 
     async def require_sources(self, spec: RenderSpec) -> None:
         """Raises InvalidInput when a file that the spec names is not there (any more)."""

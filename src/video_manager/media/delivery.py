@@ -29,7 +29,7 @@ class Delivery:
 async def deliver(source: Path, name: str, target: Path, media: Ffmpeg, stage: str) -> Delivery:
     """Bring a sent-in file into that form as `target`, without encoding again what is right already. `name` says in
     errors which file it is. Raises PermanentError when there is nothing to be shown, or too little is intact."""
-    facts = probe(source)
+    facts = probe(source, name)
     require_video(facts, name)
     copied = _is_right(facts)
     log_arguments = _copy_arguments(source, target) if copied else _encode_arguments(source, facts, target)

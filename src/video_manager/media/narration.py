@@ -1,6 +1,6 @@
 """A whole script read aloud: sentences with natural pauses, cut at a sentence end when time is up."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -42,7 +42,8 @@ def narrate(
     max_seconds: float,
     on_progress: Callable[[float], None] = lambda _: None,
 ) -> Narration:
-    """Read the paragraphs until the script or `max_seconds` ends; the first sentence is always read.
+    """Read the paragraphs until the script or `max_seconds` ends. Of a first sentence that is too long by itself
+    (figures without a full stop), what fits is read, and it does not count as read.
 
     The same arguments give the same samples. Raises PermanentError when nothing can be read.
     """
@@ -52,16 +53,31 @@ def narrate(
     read = 0
     for index, (paragraph, text) in enumerate(sentences):
         on_progress(max(track.seconds / max_seconds, index / len(sentences)))
-        parts = list(voice.speak(text, speed=speed, seed=seed + index))
         pause = _PARAGRAPH_PAUSE_SECONDS if index and sentences[index - 1][0] != paragraph else 0.0
-        needed = pause + sum(part.duration_seconds for part in parts)
-        if read and track.seconds + needed > max_seconds:
+        room = max_seconds - track.seconds - pause
+        is_first = not track.words
+        parts, is_whole = _speak_within(room, voice.speak(text, speed=speed, seed=seed + index), must_begin=is_first)
+        if is_whole or is_first:
+            track.add(parts, pause)
+        if not is_whole:
             break
-        track.add(parts, pause)
         read = index + 1
     if not track.words:
         raise PermanentError("Nothing in the text can be read aloud by the English voice.")
     return Narration(_levelled(track.samples()), tuple(track.words), read, len(sentences))
+
+
+def _speak_within(
+    seconds: float, spoken: Iterable[SpokenSentence], *, must_begin: bool
+) -> tuple[list[SpokenSentence], bool]:
+    """The parts that fit (with `must_begin` at least one), and whether these are all. The others are never made."""
+    parts: list[SpokenSentence] = []
+    for part in spoken:
+        seconds -= part.duration_seconds
+        if seconds < 0 and (parts or not must_begin):
+            return parts, False
+        parts.append(part)
+    return parts, True
 
 
 class _Track:

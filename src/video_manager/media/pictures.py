@@ -28,7 +28,11 @@ def read_picture(path: Path, name: str) -> "Image":
     which picture it is. Raises PermanentError: empty, no picture, damaged, too small, too large."""
     width, height, codec = _picture_header(path, name)
     if min(width, height) == 0:
-        raise PermanentError(f"{name} is damaged or cut off. Send the whole file again.")
+        # What opens without a size is not only damaged: beyond 268 megapixels the reader gives none either.
+        raise PermanentError(
+            f"{name} is damaged or cut off, or far too large. Send the whole file again, with at most "
+            f"{MAX_PIXELS // 10**6} megapixels."
+        )
     if min(width, height) < MIN_SIDE_PIXELS:
         raise PermanentError(
             f"{name} is only {width}x{height} pixels; at least {MIN_SIDE_PIXELS}x{MIN_SIDE_PIXELS} are needed."

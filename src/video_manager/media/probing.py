@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 _PACKETS_FOR_RATE = 400
 """How many packets are read to tell a constant from a variable frame rate: 13 s at 30 fps."""
 
+MAX_PIXELS = 8192 * 8192
+"""Of one picture of a video: somewhat more than 8K, about 100 MB decoded."""
+
 _STILL_CONTAINERS = frozenset({"image2", "png_pipe", "jpeg_pipe", "webp_pipe", "bmp_pipe", "gif", "tiff_pipe"})
 
 
@@ -46,15 +49,16 @@ class MediaFacts:
     audio_channels: int = 0
 
 
-def probe(path: Path) -> MediaFacts:
+def probe(path: Path, name: str | None = None) -> MediaFacts:
     """Read the facts of a media file. Raises PermanentError saying what is wrong with the file: empty, no media,
-    cut off, without a single decodable frame."""
-    size_bytes = _size_of(path)
-    with _opened(path) as container:
+    cut off, too large, without a single decodable frame. `name` says in errors which file it is; default: its own."""
+    name = name or path.name
+    size_bytes = _size_of(path, name)
+    with _opened(path, name) as container:
         video = next((stream for stream in container.streams.video if not _is_cover(stream)), None)
         audio = next(iter(container.streams.audio), None)
         if video is None and audio is None:
-            raise PermanentError(f"{path.name} holds neither picture nor sound.")
+            raise PermanentError(f"{name} holds neither picture nor sound.")
         facts: dict[str, Any] = {
             "container": container.format.name,
             "size_bytes": size_bytes,
@@ -67,10 +71,10 @@ def probe(path: Path) -> MediaFacts:
                 "audio_sample_rate": audio.codec_context.sample_rate or 0,
                 "audio_channels": audio.codec_context.channels or 0,
             }
-        _require_all_bytes(container, size_bytes, path)
+        _require_all_bytes(container, size_bytes, name)
         duration = container.duration / 1_000_000 if container.duration else 0.0
         if video is not None:
-            facts |= _video_facts(container, video, path)
+            facts |= _video_facts(container, video, path, name)
             duration = duration or _counted_duration(path)
         return MediaFacts(duration_seconds=duration, **facts)
 
@@ -104,19 +108,20 @@ def write_frame(path: Path, seconds: float, target: Path, *, width: int | None =
 # ---- opening --------------------------------------------------------------------------------------------
 
 
-def _size_of(path: Path) -> int:
+def _size_of(path: Path, name: str) -> int:
     try:
         size_bytes = path.stat().st_size
     except OSError as error:
-        raise PermanentError(f"{path.name} cannot be read: {error.strerror}.") from error
+        raise PermanentError(f"{name} cannot be read: {error.strerror}.") from error
     if size_bytes == 0:
-        raise PermanentError(f"{path.name} is empty (zero bytes). Send it again.")
+        raise PermanentError(f"{name} is empty (zero bytes). Send it again.")
     return size_bytes
 
 
 @contextmanager
-def _opened(path: Path) -> "Iterator[InputContainer]":
+def _opened(path: Path, name: str | None = None) -> "Iterator[InputContainer]":
     """The opened container; what PyAV raises inside becomes a PermanentError about this file."""
+    name = name or path.name
     import av  # noqa: PLC0415 - the idle server never needs it
 
     try:
@@ -124,15 +129,20 @@ def _opened(path: Path) -> "Iterator[InputContainer]":
             yield container
     except av.error.InvalidDataError as error:
         raise PermanentError(
-            f"{path.name} is not a video or audio file that can be read, or it is damaged or cut off. Send the whole "
+            f"{name} is not a video or audio file that can be read, or it is damaged or cut off. Send the whole "
             "file again, or another format (MP4 with H.264 always works).",
-            str(error),
+            error.strerror,
         ) from error
     except (av.error.FFmpegError, EOFError) as error:
-        raise PermanentError(f"{path.name} cannot be read: {error}.", str(error)) from error
+        reason = error.strerror if isinstance(error, av.error.FFmpegError) else "it ends too early"
+        raise PermanentError(
+            f"{name} cannot be read: it is damaged, or its pictures are far too large. Send it again, best as MP4 with "
+            "H.264.",
+            reason,
+        ) from error
 
 
-def _require_all_bytes(container: "InputContainer", size_bytes: int, path: Path) -> None:
+def _require_all_bytes(container: "InputContainer", size_bytes: int, name: str) -> None:
     """An MP4 whose index stands in front opens well when its end is missing, so ask the index where the end is."""
     needed = 0
     for stream in container.streams:
@@ -140,7 +150,7 @@ def _require_all_bytes(container: "InputContainer", size_bytes: int, path: Path)
         needed = max(needed, max((entry.pos + entry.size for entry in entries), default=0))
     if needed > size_bytes:
         raise PermanentError(
-            f"{path.name} is cut off: {size_bytes} of at least {needed} bytes are there. Send the whole file again."
+            f"{name} is cut off: {size_bytes} of at least {needed} bytes are there. Send the whole file again."
         )
 
 
@@ -152,11 +162,12 @@ def _is_cover(stream: "VideoStream") -> bool:
 # ---- facts ----------------------------------------------------------------------------------------------
 
 
-def _video_facts(container: "InputContainer", stream: "VideoStream", path: Path) -> dict[str, Any]:
+def _video_facts(container: "InputContainer", stream: "VideoStream", path: Path, name: str) -> dict[str, Any]:
+    _require_bearable_size(stream, name)
     frame = next(iter(container.decode(stream)), None)
     if frame is None:
         raise PermanentError(
-            f"Not one picture of {path.name} can be decoded: it is damaged or cut off. Send the whole file again."
+            f"Not one picture of {name} can be decoded: it is damaged or cut off. Send the whole file again."
         )
     rotation = _clockwise_rotation(frame)
     width, height = frame.width, frame.height
@@ -177,6 +188,15 @@ def _video_facts(container: "InputContainer", stream: "VideoStream", path: Path)
         "video_codec": stream.codec_context.name,
         "pixel_format": stream.codec_context.pix_fmt or frame.format.name,
     }
+
+
+def _require_bearable_size(stream: "VideoStream", name: str) -> None:
+    """Before the first picture is decoded: a few kilobytes may announce pictures that fill the memory."""
+    width, height = stream.codec_context.width, stream.codec_context.height
+    if width * height > MAX_PIXELS:
+        raise PermanentError(
+            f"{name} has pictures of {width}x{height} pixels, which is too large. Scale it down and send it again."
+        )
 
 
 def _clockwise_rotation(frame: "VideoFrame") -> int:

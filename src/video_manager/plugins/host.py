@@ -114,11 +114,10 @@ def _failure(error: BaseException) -> Failure:
 
 
 def _trace(error: BaseException) -> str | None:
-    """The traceback of the error or of what caused it, unless it was raised in so many words."""
-    origin = error.__cause__ if isinstance(error, VideoManagerError) else error
-    if origin is None or isinstance(origin, VideoManagerError):
+    """The traceback of what nobody foresaw. An error of ours has said in words what a person needs."""
+    if isinstance(error, VideoManagerError):
         return None
-    return "".join(traceback.format_exception(origin))[-_TRACEBACK_CHARACTERS:]
+    return "".join(traceback.format_exception(error))[-_TRACEBACK_CHARACTERS:]
 
 
 def _tie_to(parent: int) -> None:

@@ -36,7 +36,7 @@ class Upload(Generator[UploadOptions]):
         if path is None:
             raise PermanentError(f"The uploaded file {options.source} is gone. Send it again.")
         delivery = await deliver(
-            path, f"The file {path.name}", context.work_folder / "upload.mp4", context.media, "Checking and converting"
+            path, "The video file", context.work_folder / "upload.mp4", context.media, "Checking and converting"
         )
         facts = delivery.facts
         return RenderResult(

@@ -110,11 +110,11 @@ def _position(corner: Corner, margin: int, whole: tuple[str, str], part: tuple[s
 
 def _checked_picture(picture: Path) -> Path:
     try:
-        facts = probe(picture)
+        facts = probe(picture, "It")
     except PermanentError as error:
         raise PermanentError(
-            f"the watermark's picture cannot be used; send a PNG or JPEG. {error.detail}", error.log_excerpt
+            f"The watermark's picture cannot be used; send a PNG or JPEG. {error.detail}", error.log_excerpt
         ) from error
     if not facts.has_video:
-        raise PermanentError("the watermark's picture is no picture; send a PNG or JPEG")
+        raise PermanentError("The watermark's picture is no picture; send a PNG or JPEG.")
     return picture
