@@ -22,11 +22,17 @@ FRAME_RATE = Fraction(30)
 COLOUR_PARAMETERS = "setparams=range=tv:color_primaries=bt709:color_trc=bt709:colorspace=bt709"
 """Filter that names the colours of raw frames; without it ffmpeg converts them once more, and wrongly."""
 
-VIDEO_ARGUMENTS = (
-    "-c:v", "libx264", "-preset", "veryfast", "-crf", "21", "-profile:v", "high", "-pix_fmt", "yuv420p",
-    "-threads", "4", "-g", "60", "-colorspace", "bt709", "-color_primaries", "bt709", "-color_trc", "bt709",
-    "-color_range", "tv",
+_FORMAT_ARGUMENTS = (
+    "-profile:v", "high", "-pix_fmt", "yuv420p", "-threads", "4", "-g", "60", "-colorspace", "bt709",
+    "-color_primaries", "bt709", "-color_trc", "bt709", "-color_range", "tv",
 )  # fmt: skip
+VIDEO_ARGUMENTS = ("-c:v", "libx264", "-preset", "veryfast", "-crf", "21", *_FORMAT_ARGUMENTS)
+DRAWN_VIDEO_ARGUMENTS = (
+    "-c:v", "libx264", "-preset", "superfast", "-crf", "20",
+    "-x264-params", "mbtree=1:rc-lookahead=10", *_FORMAT_ARGUMENTS,
+)  # fmt: skip
+"""For drawn pictures: soft, and moving slowly. A finer search for motion finds nothing in them, and the next preset
+would spend a third more time on it for larger files of no better quality (docs/decisions/0003-media.md)."""
 AUDIO_ARGUMENTS = ("-c:a", "aac", "-b:a", "160k", "-ar", "48000", "-ac", "2")
 FILE_ARGUMENTS = (
     "-map_metadata", "-1", "-fflags", "+bitexact", "-flags:v", "+bitexact", "-flags:a", "+bitexact",

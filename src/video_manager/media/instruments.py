@@ -88,11 +88,24 @@ def reverberate(loop: "Samples", seconds: float, random: np.random.Generator) ->
     """The room's answer to a loop of shape (samples, 2), wrapped around so that the loop stays seamless."""
     time = _seconds(seconds)
     response = random.standard_normal((len(time), 2)) * np.exp(-time * 5.5 / seconds)[:, None]
-    smooth = np.apply_along_axis(np.convolve, 0, response, np.ones(6) / 6, mode="same")
+    smooth = np.stack([np.convolve(side, np.ones(6) / 6, mode="same") for side in response.T], axis=1)
     smooth[: round(0.012 * SAMPLE_RATE)] = 0
     smooth /= np.sqrt((smooth**2).sum(axis=0))
-    spectrum = np.fft.rfft(loop, axis=0) * np.fft.rfft(smooth, n=len(loop), axis=0)
-    return np.asarray(np.fft.irfft(spectrum, n=len(loop), axis=0), np.float32)
+    size = _fast_length(len(loop) + len(smooth))
+    spectrum = np.fft.rfft(loop, n=size, axis=0) * np.fft.rfft(smooth, n=size, axis=0)
+    answer = np.fft.irfft(spectrum, n=size, axis=0)[: len(loop) + len(smooth)]
+    wrapped = answer[: len(loop)].copy()
+    for start in range(len(loop), len(answer), len(loop)):  # what rings over the end sounds into the beginning
+        rest = answer[start : start + len(loop)]
+        wrapped[: len(rest)] += rest
+    return np.asarray(wrapped, np.float32)
+
+
+def _fast_length(samples: int) -> int:
+    """The next length of at least `samples` that a Fourier transform takes in small steps. The length of a loop is
+    whatever the tempo makes it, and with a large prime factor it takes ten times as long."""
+    power = 1 << (samples - 1).bit_length()
+    return min(size for size in (power * 5 // 8, power * 3 // 4, power * 15 // 16, power) if size >= samples)
 
 
 def _declicked(sound: "Samples", time: "Samples") -> "Samples":

@@ -4,6 +4,7 @@ The model's own tensor of phoneme durations is exposed as one more output, so th
 with: nothing is recognised or guessed.
 """
 
+import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -41,10 +42,13 @@ class Voice:
     """The voice in the package: one US English speaker. Loading takes about a second and 230 MB."""
 
     def __init__(self) -> None:
-        import hibari  # noqa: PLC0415 - the idle server never needs it
+        from hibari import tts, voices  # noqa: PLC0415 - the idle server never needs it
+        from hibari.g2p import G2P  # noqa: PLC0415
 
-        self._voice: Any = hibari.Hibari()
-        self._session = _session_with_durations(Path(self._voice.model_path))
+        # The parts of `hibari.Hibari`, which would load the model once more without the durations.
+        self._g2p: Any = G2P(british=False)
+        self._vocabulary: dict[str, int] = json.loads((Path(tts.ASSETS) / "vocab.json").read_text("utf-8"))
+        self._session = _session_with_durations(Path(voices.voice_path(voices.DEFAULT)))
 
     def speak(self, sentence: str, *, speed: float = 1.0, seed: int = 0) -> Iterator[SpokenSentence]:
         """Read one sentence; a very long one comes in parts. Nothing comes of a sentence without a readable word.
@@ -71,7 +75,7 @@ class Voice:
         """(text, phonemes) of every token as the voice expands it; a space in the phonemes ends a word."""
         from hibari.g2p.normalize import normalize  # noqa: PLC0415 - loads with the voice
 
-        g2p = self._voice.g2p
+        g2p = self._g2p
         tokens = g2p.phonemize_tokens(g2p.tokenize(normalize(text)))
         return [(token.text + token.whitespace, (token.phonemes or "") + token.whitespace) for token in tokens]
 
@@ -80,7 +84,7 @@ class Voice:
         import numpy as np  # noqa: PLC0415
         from hibari import dsp  # noqa: PLC0415
 
-        vocabulary = self._voice.vocab
+        vocabulary = self._vocabulary
         known = [character in vocabulary for character in phonemes]
         ids = [0, *(vocabulary[c] for c, is_known in zip(phonemes, known, strict=True) if is_known), 0]
         outputs = self._session.run(

@@ -163,11 +163,10 @@ class Slideshow(Generator[SlideshowOptions]):
         return await mix_soundtrack(None, music, context.work_folder / "mix.wav", context.media)
 
     def _overlay(self, plan: "SlidePlan", options: SlideshowOptions) -> "Overlay":
-        from video_manager.media.caption_styles import CAPTION_STYLES, CaptionStyleName  # noqa: PLC0415
         from video_manager.media.overlay import Headline, Overlay  # noqa: PLC0415
 
         accent = PALETTES[options.palette or PaletteName.SLATE].accent
-        overlay = Overlay(plan.size, accent, CAPTION_STYLES[CaptionStyleName.CLEAN])
+        overlay = Overlay(plan.size, accent)
         has_title = bool(options.title_card.strip())
         if has_title:
             overlay.add_headline(
@@ -191,13 +190,13 @@ class Slideshow(Generator[SlideshowOptions]):
         context: Context,
     ) -> None:
         from video_manager.media import encoding, fonts, loudness, pictures, slides  # noqa: PLC0415
-        from video_manager.media.overlay import subtitles_filter  # noqa: PLC0415
+        from video_manager.media.ass_file import ass_filter  # noqa: PLC0415
 
         folder = context.work_folder
         picture = encoding.COLOUR_PARAMETERS
         if overlay.fonts:
             fonts_folder = fonts.prepare_fonts_folder(folder / "fonts", overlay.fonts)
-            picture += f",{subtitles_filter(overlay.write(folder / 'overlay.ass'), fonts_folder)}"
+            picture += f",{ass_filter(overlay.write(folder / 'overlay.ass'), fonts_folder)}"
         sound: list[str] = []
         if soundtrack is not None:
             filters = f"{loudness.normalize_filter(soundtrack.loudness)},apad"

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from video_manager.media.narration import Narration
     from video_manager.media.overlay import Overlay
     from video_manager.media.soundtrack import Soundtrack
+    from video_manager.media.word_captions import WordCaptions
 
 _MAX_READING_SECONDS = 600
 _TAIL_SECONDS = 1.1
@@ -100,18 +101,19 @@ class Story(Generator[StoryOptions]):
         frames = math.ceil((narration.words[-1].end_seconds + _TAIL_SECONDS) * 30)
         soundtrack = await self._mix(narration, frames / 30, input.seed, options, context)
         headline = input.title.strip() or (script.title if script.has_heading else "")
-        overlay, groups = self._overlay(narration, frames / 30, headline, options)
-        await self._encode(frames, overlay, soundtrack, input.seed, options, context)
+        captions = self._captions(narration, frames / 30, options)
+        burned = self._overlay(frames / 30, headline, options)
+        await self._encode(frames, captions, burned, soundtrack, input.seed, options, context)
 
         from video_manager.media.webvtt import write_webvtt  # noqa: PLC0415 - heavy modules load with a render only
 
-        captions = write_webvtt(narration.words, context.work_folder / "story.vtt")
+        cues = write_webvtt(narration.words, context.work_folder / "story.vtt")
         context.progress(1.0, "Done")
         return RenderResult(
             video=context.work_folder / "story.mp4",
-            captions=captions,
+            captions=cues,
             metadata=_suggest(script, input.title),
-            facts=_facts(narration, frames / 30, groups),
+            facts=_facts(narration, frames / 30, len(captions.groups)),
         )
 
     def _narrate(self, script: Script, seed: int, options: StoryOptions, context: Context) -> "Narration":
@@ -145,59 +147,65 @@ class Story(Generator[StoryOptions]):
         gain_db = 20 * math.log10(options.music_level) - 4 if options.music_level else 0.0
         return await mix_soundtrack(voice, music, folder / "mix.wav", context.media, music_gain_db=gain_db)
 
-    def _overlay(
-        self, narration: "Narration", seconds: float, headline: str, options: StoryOptions
-    ) -> "tuple[Overlay, int]":
+    def _captions(self, narration: "Narration", seconds: float, options: StoryOptions) -> "WordCaptions":
         from video_manager.media.caption_layout import CaptionLayout  # noqa: PLC0415
-        from video_manager.media.overlay import Headline, Overlay  # noqa: PLC0415
+        from video_manager.media.word_captions import WordCaptions  # noqa: PLC0415
 
         size = FrameSize.of(options.aspect, self.short_side)
         style = CAPTION_STYLES[options.caption_style or CaptionStyleName.BOLD]
-        overlay = Overlay(size, PALETTES[options.palette or PaletteName.OCEAN].accent, style)
         groups = CaptionLayout(style, size).groups(narration.words, seconds)
-        overlay.add_captions(groups, options.caption_position)
+        accent = PALETTES[options.palette or PaletteName.OCEAN].accent
+        return WordCaptions(groups, style, options.caption_position, size, accent)
+
+    def _overlay(self, seconds: float, headline: str, options: StoryOptions) -> "Overlay":
+        from video_manager.media.overlay import Headline, Overlay  # noqa: PLC0415
+
+        accent = PALETTES[options.palette or PaletteName.OCEAN].accent
+        overlay = Overlay(FrameSize.of(options.aspect, self.short_side), accent)
         if options.show_title and headline and options.aspect is not Aspect.LANDSCAPE:
             centre = 0.72 if options.caption_position is CaptionPosition.UPPER else 0.19
-            overlay.add_headline(Headline(headline, 0.0, min(_HEADLINE_SECONDS, seconds), centre))
+            # There from the very first frame, which players show before the video starts.
+            overlay.add_headline(Headline(headline, 0.0, min(_HEADLINE_SECONDS, seconds), centre, fade_in_seconds=0.0))
         if options.show_progress:
             overlay.add_progress_bar(seconds)
-        return overlay, len(groups)
+        return overlay
 
     async def _encode(
         self,
         frames: int,
-        overlay: "Overlay",
+        captions: "WordCaptions",
+        burned: "Overlay",
         soundtrack: "Soundtrack",
         seed: int,
         options: StoryOptions,
         context: Context,
     ) -> None:
         from video_manager.media import encoding, fonts  # noqa: PLC0415 - heavy modules load with a render only
+        from video_manager.media.ass_file import ass_filter  # noqa: PLC0415
         from video_manager.media.backgrounds import PIXEL_FORMAT, make_background  # noqa: PLC0415
         from video_manager.media.loudness import normalize_filter  # noqa: PLC0415
-        from video_manager.media.overlay import subtitles_filter  # noqa: PLC0415
 
-        size, folder = overlay.size, context.work_folder
+        size, folder, used_fonts = captions.size, context.work_folder, captions.fonts | burned.fonts
         palette = PALETTES[options.palette or PaletteName.OCEAN]
         background = make_background(options.background or BackgroundName.AURORA, size, palette, seed)
-        burn = subtitles_filter(
-            overlay.write(folder / "overlay.ass"), fonts.prepare_fonts_folder(folder / "fonts", overlay.fonts)
-        )
-        picture = (
-            f"[0:v]{encoding.COLOUR_PARAMETERS},scale={size.width}:{size.height}:flags=bicubic,format=yuv420p,{burn}[v]"
+        fonts_folder = fonts.prepare_fonts_folder(folder / "fonts", used_fonts)
+        burn = f",{ass_filter(burned.write(folder / 'overlay.ass'), fonts_folder)}" if burned.fonts else ""
+        graph = (
+            f"[0:v]{encoding.COLOUR_PARAMETERS},scale={size.width}:{size.height}:flags=bicubic,format=yuv420p{burn}[p];"
+            f"{captions.filters(folder, fonts_folder, 'p', 'v')};"
+            f"[1:a]{normalize_filter(soundtrack.loudness)},apad[a]"
         )
         log = await encoding.encode_frames(
-            (background.frame(number / 30) for number in range(frames)),
+            background.frames(frames),
             encoding.RawFrames(FrameSize(background.width, background.height), PIXEL_FORMAT, frames),
             [
-                "-i", str(soundtrack.path),
-                "-filter_complex", f"{picture};[1:a]{normalize_filter(soundtrack.loudness)},apad[a]",
-                "-map", "[v]", "-map", "[a]", *encoding.VIDEO_ARGUMENTS, *encoding.AUDIO_ARGUMENTS,
+                "-i", str(soundtrack.path), "-filter_complex", graph, "-map", "[v]", "-map", "[a]",
+                *encoding.DRAWN_VIDEO_ARGUMENTS, *encoding.AUDIO_ARGUMENTS,
                 "-t", f"{frames / 30:.6f}", *encoding.FILE_ARGUMENTS, str(folder / "story.mp4"),
             ],
             _part(context, 0.25, 0.99, "Rendering"),
         )  # fmt: skip
-        fonts.require_fonts_were_used(log, overlay.fonts)
+        fonts.require_fonts_were_used(log, used_fonts)
 
 
 def _part(context: Context, start: float, end: float, stage: str) -> Callable[[float], None]:
