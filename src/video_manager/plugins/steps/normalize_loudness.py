@@ -9,6 +9,7 @@ from pathlib import Path
 from pydantic import Field
 
 from video_manager.errors import PermanentError
+from video_manager.media.loudness import measure_loudness
 from video_manager.media.probing import MediaFacts
 from video_manager.plugins.api import Context, Options, ProcessingStep, StepInput, StepResult
 from video_manager.plugins.steps.encoding import (
@@ -78,6 +79,10 @@ class NormalizeLoudness(ProcessingStep[NormalizeLoudnessOptions]):
         facts = read_video(input.video)
         if not facts.has_audio:
             return await _with_silent_track(input.video, facts, context)
+        if is_delivered_picture(facts) and is_delivered_sound(facts):
+            heard = await _measured_quickly(input.video, context)
+            if _is_reached(heard, options):
+                return StepResult(facts=_facts(heard, heard))
         before = await measure(input.video, facts, context)
         is_right = before.is_silent or _is_reached(before, options)
         if is_right and is_delivered_picture(facts) and is_delivered_sound(facts):
@@ -168,6 +173,12 @@ def _is_reached(loudness: Loudness, options: NormalizeLoudnessOptions) -> bool:
     return (
         abs(loudness.integrated - options.target_lufs) <= _TOLERANCE_LU and loudness.true_peak <= options.true_peak_dbtp
     )
+
+
+async def _measured_quickly(video: Path, context: Context) -> Loudness:
+    """Without the threshold, which only a change of loudness needs; a quarter of the cost."""
+    heard = await measure_loudness(video, context.media)
+    return Loudness(heard.integrated_lufs, heard.true_peak_dbtp, heard.range_lu, threshold=-70.0)
 
 
 def _decibel(text: str, lowest: float = -99.0) -> float:

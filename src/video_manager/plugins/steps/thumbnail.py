@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from pydantic import Field
 
 from video_manager.errors import PermanentError
+from video_manager.media.frame_samples import sample_frames
 from video_manager.media.probing import extract_frame
 from video_manager.plugins.api import Context, Options, ProcessingStep, StepInput, StepResult
 from video_manager.plugins.steps.encoding import read_video
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 _LOOKED_AT = 21
+_NEAR_ENOUGH = 2
+"""Distances between the moments looked at: how much earlier a key frame may be and still stand for its moment."""
 _EDGE = 0.04
 """The very first and last moments are often fades."""
 _MEASURED_LONG_SIDE = 320
@@ -55,9 +58,10 @@ class Thumbnail(ProcessingStep[ThumbnailOptions]):
         last = max(0.0, facts.duration_seconds - 1.5 / float(rate))
         moments = sorted({last * (_EDGE + (1 - 2 * _EDGE) * i / (_LOOKED_AT - 1)) for i in range(_LOOKED_AT)})
         candidates: list[Candidate] = []
-        for index, seconds in enumerate(moments):
-            context.progress(0.9 * index / len(moments), "looking at pictures")
-            candidates.append(judge(extract_frame(input.video, seconds), seconds))
+        tolerance = _NEAR_ENOUGH * last / _LOOKED_AT
+        for seconds, picture in sample_frames(input.video, moments, _MEASURED_LONG_SIDE, tolerance):
+            context.progress(0.9 * seconds / max(last, 0.1), "looking at pictures")
+            candidates.append(judge(picture, seconds))
         chosen = choose(candidates, options.count, least_gap_seconds=0.9 / float(rate))
         context.progress(0.95, "writing")
         pictures = tuple(
