@@ -5,6 +5,7 @@
 Prints wall time, CPU time and peak memory (all processes together) of
 - our `story` render at 1080x1920, 30 fps: voice, word captions, background, music, x264;
 - the floor: the same frames of that video, already drawn, only encoded with the same settings;
+- the same with x264's preset veryfast, which the story's own settings are an answer to;
 - MoviePy 2.2 doing the job as its users do: zooming picture, word captions, x264. It is slow, so a shorter clip is made
   and its time scaled up to the same length.
 """
@@ -114,12 +115,13 @@ def render_ours(folder: Path, seconds: int) -> None:
     asyncio.run(Story().render(RenderInput(7, ""), options, LocalContext("story", folder, lambda *_: None)))
 
 
-def encode_only(frames: Path, target: Path) -> None:
-    from video_manager.media.encoding import COLOUR_PARAMETERS, FILE_ARGUMENTS, VIDEO_ARGUMENTS
+def encode_only(frames: Path, target: Path, *, as_drawn: bool) -> None:
+    from video_manager.media.encoding import COLOUR_PARAMETERS, DRAWN_VIDEO_ARGUMENTS, FILE_ARGUMENTS, VIDEO_ARGUMENTS
     from video_manager.media.ffmpeg import run_ffmpeg
 
+    encoder = DRAWN_VIDEO_ARGUMENTS if as_drawn else VIDEO_ARGUMENTS
     arguments = ["-f", "rawvideo", "-pix_fmt", "yuv420p", "-s", "1080x1920", "-r", "30", "-i", str(frames)]
-    asyncio.run(run_ffmpeg([*arguments, "-vf", COLOUR_PARAMETERS, *VIDEO_ARGUMENTS, *FILE_ARGUMENTS, str(target)]))
+    asyncio.run(run_ffmpeg([*arguments, "-vf", COLOUR_PARAMETERS, *encoder, *FILE_ARGUMENTS, str(target)]))
 
 
 def render_with_moviepy(folder: Path, seconds: float) -> None:
@@ -145,7 +147,8 @@ def render_with_moviepy(folder: Path, seconds: float) -> None:
 
 JOBS: dict[str, Callable[[Path, float], None]] = {
     "ours": lambda folder, seconds: render_ours(folder, round(seconds)),
-    "floor": lambda folder, _: encode_only(folder / "frames.yuv", folder / "floor.mp4"),
+    "floor": lambda folder, _: encode_only(folder / "frames.yuv", folder / "floor.mp4", as_drawn=True),
+    "veryfast": lambda folder, _: encode_only(folder / "frames.yuv", folder / "veryfast.mp4", as_drawn=False),
     "moviepy": render_with_moviepy,
 }
 
@@ -183,6 +186,8 @@ def compare(folder: Path, seconds: int, peer_seconds: float) -> None:
     print(f"{'':<44} {'wall s':>8} {'realtime':>9} {'CPU s':>8} {'peak MB':>8}")
     print(ours.row(video_seconds))
     print(floor.row(video_seconds))
+    veryfast = job("veryfast", "the same frames, x264 veryfast crf 21")
+    print(veryfast.row(video_seconds))
     if peer_seconds:
         peer = job("moviepy", "")
         print(
@@ -190,6 +195,7 @@ def compare(folder: Path, seconds: int, peer_seconds: float) -> None:
         )
     wall, cpu = ours.wall_seconds / floor.wall_seconds, ours.cpu_seconds / floor.cpu_seconds
     print(f"\nours / floor: {wall:.2f} wall, {cpu:.2f} CPU")
+    print(f"ours / veryfast: {ours.cpu_seconds / veryfast.cpu_seconds:.2f} CPU")
 
 
 if __name__ == "__main__":

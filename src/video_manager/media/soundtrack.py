@@ -1,9 +1,10 @@
 """Narration and music mixed into one track: the music steps back while somebody speaks."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from video_manager.media.ffmpeg import Ffmpeg
+from video_manager.media.ffmpeg import run_ffmpeg
 from video_manager.media.loudness import MEASURE_FILTER, Loudness, parse_loudness
 
 
@@ -25,9 +26,16 @@ _DUCKING = "sidechaincompress=threshold=0.02:ratio=8:attack=15:release=350"
 
 
 async def mix_soundtrack(
-    narration: Path | None, music: Path | None, target: Path, media: Ffmpeg, *, music_gain_db: float = 0.0
+    narration: Path | None,
+    music: Path | None,
+    target: Path,
+    seconds: float,
+    on_progress: Callable[[float], None],
+    *,
+    music_gain_db: float = 0.0,
 ) -> Soundtrack:
-    """Mix into the WAV file `target`, as long as the longer input, and measure its loudness."""
+    """Mix into the WAV file `target`, as long as the longer input (about `seconds`), and measure its loudness.
+    `on_progress` gets 0..1."""
     inputs = [path for path in (narration, music) if path is not None]
     voice = f"[0:a]{_VOICE_FILTERS}"
     match narration, music:
@@ -45,7 +53,8 @@ async def mix_soundtrack(
                 f"[voice][ducked]amix=inputs=2:duration=longest:normalize=0,{MEASURE_FILTER}[out]"
             )
     arguments = [argument for path in inputs for argument in ("-i", str(path))]
-    log = await media.ffmpeg([
-        *arguments, "-filter_complex", graph, "-map", "[out]", "-c:a", "pcm_f32le", "-fflags", "+bitexact", str(target)
-    ])  # fmt: skip
+    output = ["-map", "[out]", "-c:a", "pcm_f32le", "-fflags", "+bitexact", str(target)]
+    log = await run_ffmpeg(
+        [*arguments, "-filter_complex", graph, *output], total_seconds=seconds, on_progress=on_progress
+    )
     return Soundtrack(target, parse_loudness(log))

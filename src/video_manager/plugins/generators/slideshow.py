@@ -160,7 +160,10 @@ class Slideshow(Generator[SlideshowOptions]):
             lambda fraction: context.progress(0.2 + 0.08 * fraction, "Making music"),
         )  # fmt: skip
         music = write_wav(context.work_folder / "music.wav", samples, SAMPLE_RATE)
-        return await mix_soundtrack(None, music, context.work_folder / "mix.wav", context.media)
+        return await mix_soundtrack(
+            None, music, context.work_folder / "mix.wav", seconds,
+            lambda fraction: context.progress(0.28 + 0.02 * fraction, "Mixing"),
+        )  # fmt: skip
 
     def _overlay(self, plan: "SlidePlan", options: SlideshowOptions) -> "Overlay":
         from video_manager.media.overlay import Headline, Overlay  # noqa: PLC0415

@@ -145,7 +145,8 @@ class Story(Generator[StoryOptions]):
             music = write_wav(folder / "music.wav", samples, instruments.SAMPLE_RATE)
         context.progress(0.22, "Mixing")
         gain_db = 20 * math.log10(options.music_level) - 4 if options.music_level else 0.0
-        return await mix_soundtrack(voice, music, folder / "mix.wav", context.media, music_gain_db=gain_db)
+        mixing = _part(context, 0.22, 0.25, "Mixing")
+        return await mix_soundtrack(voice, music, folder / "mix.wav", seconds, mixing, music_gain_db=gain_db)
 
     def _captions(self, narration: "Narration", seconds: float, options: StoryOptions) -> "WordCaptions":
         from video_manager.media.caption_layout import CaptionLayout  # noqa: PLC0415
