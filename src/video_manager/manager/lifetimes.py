@@ -10,6 +10,7 @@ from video_manager.domain.job import Job
 from video_manager.domain.model import Instant
 from video_manager.domain.video import OPEN_VERSION_STATES, MediaRole, Verdict, Version, VersionState, Video
 from video_manager.manager.jobs import JobService
+from video_manager.manager.views import working_versions
 from video_manager.plugins.registry import PluginKind, Registry
 from video_manager.ports import Clock, FileStore, Op, Query, Where
 from video_manager.repository import Repository, instant_text
@@ -113,10 +114,16 @@ class Lifetimes:
         return version.created_at > self._clock.now() - self._retention  # failed or cancelled: may be retried
 
     async def _referenced(self) -> set[str]:
-        """Every file id that a document names."""
+        """Every file id that a document names. What a finished job made is named by the job alone until its video has
+        heard of it, which may be days later when the machine was off."""
         named = await self._needed_sources() | await self._needed_elsewhere()
+        working: list[tuple[str, int]] = []
         async for video in self._all_videos(()):
             named.update(video.let_go, (file.id for version in video.versions for file in version.files))
+            working += working_versions([video])
+        for job in (await self._jobs.of_versions(working)).values():
+            if job.result is not None:
+                named.update(file.id for file in job.result.files)
         return named
 
     async def _all_videos(self, where: tuple[Where, ...]) -> AsyncIterator[Video]:

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from tests.integration.manager.conftest import ADMIN, Played
 
-from video_manager.domain.job import JobState
+from video_manager.domain.job import JobResult, JobState
 from video_manager.domain.video import MediaFile, MediaRole, Video, VideoState
 from video_manager.manager.jobs import JobService, LeaseSettings
 from video_manager.manager.requests import ReviewRequest
@@ -144,9 +144,23 @@ async def test_the_sweeper_removes_only_what_nothing_names(played: Played) -> No
     assert {item.id async for item in played.files.list()} == {file.id for file in view.versions[0].files}
 
 
-def _no_files() -> object:
-    from video_manager.domain.job import JobResult
+async def test_the_sweeper_leaves_what_a_finished_job_made_before_its_video_heard_of_it(played: Played) -> None:
+    """The machine went off right after the job was finished, and came back days later."""
+    view = await played.request()
+    await played.settled()
+    await played.relay.stop()
+    job = await played.jobs.claim(f"{view.id}.1.render", "w")
+    assert job is not None
+    source = await played.store("made", MediaRole.SOURCE, b"raw")
+    await played.jobs.finish(job.id, job.attempt, JobResult(files=(source,)))
+    assert await played.lifetimes.sweep(timedelta(seconds=-1)) == 0
+    await played.relay.start()
+    await played.settled()
+    await played.process(view.id)
+    assert (await played.videos.get(ADMIN, view.id)).state is VideoState.IN_REVIEW
 
+
+def _no_files() -> object:
     return JobResult(files=(_file(),))
 
 
