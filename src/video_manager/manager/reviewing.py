@@ -47,6 +47,7 @@ from video_manager.repository import Change, Repository
 MAX_THUMBNAIL_BYTES = 10 * 2**20
 THUMBNAIL_TYPES = ("image/jpeg", "image/png")
 ENDED_WITHOUT_POST = frozenset({"failed", "cancelled", "withdrawn"})
+ON_ITS_WAY = frozenset({"uploading", "pending", "unknown"})
 
 
 class ReviewService:
@@ -126,6 +127,8 @@ class ReviewService:
         self, video: Video, review: Review, targets: Sequence[Target], platforms: dict[str, str], new_id: NewId
     ) -> tuple[Video, tuple[Envelope, ...]]:
         version = video.version(review.version)
+        for target in targets:
+            _require_no_open_post(video, version.number, target.channel_id)
         made = [
             self._approval(video, version, target, platforms[target.channel_id], review, new_id("approval", index))
             for index, target in enumerate(targets)
@@ -215,7 +218,6 @@ class ReviewService:
                 raise InvalidTransition(
                     f"version {version.number} of video {video.id} is not approved: review it first"
                 )
-            self._require_no_open_post(video, request)
             review = Review(
                 id=new_id("review"), version=version.number, decision=Decision.APPROVE, author=actor.name,
                 at=self._clock.now(), reason="published to one more channel",
@@ -230,16 +232,6 @@ class ReviewService:
             return publication_id(next(item for item in loaded.value.approvals if item.id == again))
         await self._videos.change(request.video_id, decide, expected_revision=expected_revision)
         return made[0]
-
-    def _require_no_open_post(self, video: Video, request: PublicationRequest) -> None:
-        for approval in video.approvals:
-            same = approval.version == request.version and approval.channel_id == request.channel_id
-            state = video.publications.get(publication_id(approval))
-            if same and approval.voided_at is None and state not in ENDED_WITHOUT_POST:
-                raise Conflict(
-                    f"version {request.version} of video {video.id} already has a publication on that channel "
-                    f"({publication_id(approval)}, {state})"
-                )
 
     # ---- comments and metadata --------------------------------------------------------------------------
 
@@ -335,6 +327,21 @@ class ReviewService:
     async def _change(self, id: str, decide: Any, expected_revision: int | None = None) -> VideoView:
         loaded = await self._videos.change(id, decide, expected_revision=expected_revision)
         return (await self._service.view([loaded]))[0]
+
+
+def _require_no_open_post(video: Video, number: int, channel_id: str) -> None:
+    """One post of a version on a channel: approving again must not send a second one beside the first, whose
+    withdrawal may come too late. An approval that was voided counts while its post may be going out this moment."""
+    for approval in video.approvals:
+        if (approval.version, approval.channel_id) != (number, channel_id):
+            continue
+        id = publication_id(approval)
+        state = video.publications.get(id)
+        if state in ON_ITS_WAY or (approval.voided_at is None and state not in ENDED_WITHOUT_POST):
+            raise Conflict(
+                f"version {number} of video {video.id} already has a publication on that channel ({id}, {state}): "
+                "leave the channel out, or cancel that one first; another time needs no new approval"
+            )
 
 
 def resolve_time(at: PublishAt | None) -> Instant | None:

@@ -76,13 +76,49 @@ async def test_changed_metadata_voids_the_approval(played: Played) -> None:
     assert withdrawn.data["publication_id"] == created.data["publication_id"]
 
 
-async def test_approving_again_replaces_the_approval(played: Played) -> None:
+async def set_publication(played: Played, video_id: str, state: str) -> None:
+    """What publishing would have told."""
+    await played.repository.change(
+        video_id, lambda video: video.with_(publications=dict.fromkeys(video.publications, state))
+    )
+
+
+async def test_approving_again_replaces_the_approval_whose_post_was_never_made(played: Played) -> None:
     view = await played.make_ready()
     await played.reviews.review(ADMIN, view.id, decision(decision="approve", channels=["c1"]), random_ids)
+    await set_publication(played, view.id, "failed")
     again = await played.reviews.review(ADMIN, view.id, decision(decision="approve", channels=["c1"]), random_ids)
     await played.settled()
     assert [approval.voided_at is None for approval in again.approvals] == [False, True]
     assert len(of_type(played, "publication.withdraw")) == 1
+
+
+@pytest.mark.parametrize("state", ["scheduled", "uploading", "pending", "unknown", "action_required", "published"])
+async def test_two_approvals_for_one_channel_never_make_two_posts(played: Played, state: str) -> None:
+    """Two reviewers press Approve; the withdrawal of the first one's publication may come too late."""
+    view = await played.make_ready()
+    body = decision(decision="approve", channels=["c1"])
+    await played.reviews.review(ADMIN, view.id, body, random_ids)
+    await set_publication(played, view.id, state)
+    with pytest.raises(Conflict, match="already has a publication"):
+        await played.reviews.review(ADMIN, view.id, body, random_ids)
+    more = await played.reviews.review(ADMIN, view.id, decision(decision="approve", channels=["c2"]), random_ids)
+    await played.settled()
+    assert [approval.voided_at for approval in more.approvals] == [None, None]
+    assert [message.data["channel_id"] for message in of_type(played, "publication.create")] == ["c1", "c2"]
+
+
+async def test_other_texts_cannot_replace_a_post_that_is_going_out(played: Played) -> None:
+    view = await played.make_ready()
+    body = decision(decision="approve", channels=["c1"])
+    await played.reviews.review(ADMIN, view.id, body, random_ids)
+    changed = decision(decision="approve", channels=["c1"], metadata={"title": "New"})
+    await set_publication(played, view.id, "uploading")
+    with pytest.raises(Conflict, match="uploading"):
+        await played.reviews.review(ADMIN, view.id, changed, random_ids)
+    await set_publication(played, view.id, "scheduled")
+    after = await played.reviews.review(ADMIN, view.id, changed, random_ids)
+    assert [approval.voided_at is None for approval in after.approvals] == [False, True]
 
 
 async def test_a_repeated_decision_is_one_decision(played: Played) -> None:
