@@ -66,7 +66,12 @@ class Settings(BaseSettings):
     max_upload_bytes: int = Field(20 * 2**30, ge=1, description="Largest file that may be sent in.")
     upload_expiry_hours: float = Field(24.0, gt=0, description="An upload without progress is removed after this.")
     storage_quota_bytes: int | None = Field(None, ge=1, description="Most bytes of video files; default: the disk.")
-    min_free_bytes: int = Field(200 * 2**20, ge=0, description="New work is refused when less space than this is free.")
+    min_free_bytes: int = Field(
+        200 * 2**20,
+        ge=0,
+        description="New work is refused when less space than this is free; "
+        "a quarter of it is never filled with videos.",
+    )
     retention_days: float = Field(
         30.0, ge=0, description="Masters of published, rejected, failed and cancelled versions are kept so long."
     )

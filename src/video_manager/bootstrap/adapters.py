@@ -33,7 +33,7 @@ async def opened(settings: Settings) -> AsyncIterator[Adapters]:
         await stack.enter_async_context(locked(settings.data_dir))
         folder = settings.data_dir
         documents = SqliteDocuments(folder / "documents.sqlite")
-        files = FolderFiles(folder / "files", settings.storage_quota_bytes)
+        files = FolderFiles(folder / "files", settings.storage_quota_bytes, settings.min_free_bytes // 4)
         bus = SqliteBus(folder / "bus.sqlite", drain_seconds=settings.grace_seconds)
         for part in (documents, files, bus):
             await part.open()

@@ -121,7 +121,7 @@ class VideoService:
         free = (await self._files.use()).free_bytes
         if free is not None and free < self._limits.min_free_bytes:
             raise StorageFull(
-                f"only {free // 2**20} MB are free, {self._limits.min_free_bytes // 2**20} MB are needed: "
+                f"only {free / 1e6:.1f} MB are free, {self._limits.min_free_bytes / 1e6:.1f} MB are needed: "
                 "delete videos or make room, then ask again"
             )
 

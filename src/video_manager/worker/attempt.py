@@ -74,10 +74,17 @@ class Attempt:
         return has_news
 
 
+def _with_way_out(detail: str) -> str:
+    """A full disk or quota: the text of whoever met it first, and what to do unless it says so."""
+    text = f"{detail[:1].upper()}{detail[1:].rstrip('.')}."
+    says = any(words in text.lower() for words in ("free some", "delete videos", "make room"))
+    return text if says else f"{text} Free some space, then try again."
+
+
 def failure_text(error: BaseException) -> str:
     """What happened, in words, with the tool's own last lines; bounded."""
     if isinstance(error, StorageFull):
-        text = f"{error.detail.rstrip('.')}. The disk is full: free some space, then try again."
+        text = _with_way_out(error.detail)
     elif isinstance(error, RetryableError):
         text = f"{error.detail} (tried several times; try again later)"
     elif isinstance(error, PermanentError) and error.log_excerpt:

@@ -5,6 +5,7 @@ says that the work lives. While all slots are busy the queues are paused.
 """
 
 import asyncio
+import errno
 import logging
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
@@ -13,7 +14,7 @@ from pathlib import Path
 from video_manager.contracts.envelope import Envelope, envelope
 from video_manager.contracts.events import JobProgress
 from video_manager.domain.job import Job, JobResult
-from video_manager.errors import LeaseLost, RetryableError, VideoManagerError
+from video_manager.errors import LeaseLost, RetryableError, StorageFull, VideoManagerError
 from video_manager.ports import Clock, Consumer, FileStore, JobDesk, MessageBus, ProgressCallback, Subscription
 from video_manager.worker.attempt import Attempt, Stop, failure_text
 from video_manager.worker.files import discard
@@ -137,25 +138,33 @@ class Worker:
 
     async def _run(self, attempt: Attempt) -> None:
         job = attempt.job
+        beat = asyncio.create_task(self._keep_lease(attempt))
         try:
-            async with self._folders.open(f"{job.id}.{job.attempt}") as folder:
-                beat = asyncio.create_task(self._keep_lease(attempt))
-                try:
-                    await self._work_on(attempt, folder)
-                    await self._end(attempt)
-                finally:
-                    beat.cancel()
-                    await asyncio.wait({beat})
+            await self._work_on(attempt)
+            await self._end(attempt)
         except Exception:  # noqa: BLE001 - the lease tells the manager, and this worker goes on with other jobs
             _log.exception("job %s: attempt %d ended without a word; its lease will run out", job.id, job.attempt)
         finally:
+            beat.cancel()
+            await asyncio.wait({beat})
             del self._attempts[attempt.key]
             self._slots.release()
             await self._settle()
 
-    async def _work_on(self, attempt: Attempt, folder: Path) -> None:
+    async def _in_folder(self, attempt: Attempt) -> JobResult:
+        """In a folder that is gone before the end is reported: on a full disk the report needs its room."""
+        job = attempt.job
+        try:
+            async with self._folders.open(f"{job.id}.{job.attempt}") as folder:
+                return await self._work(job, folder, attempt.note)
+        except OSError as error:
+            if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+                raise
+            raise StorageFull("The disk is full. Free some space, then try again.") from error
+
+    async def _work_on(self, attempt: Attempt) -> None:
         """Run the work to its end, whatever that is: afterwards `attempt.work` is done."""
-        attempt.begin(asyncio.ensure_future(self._work(attempt.job, folder, attempt.note)))
+        attempt.begin(asyncio.ensure_future(self._in_folder(attempt)))
         work = attempt.work
         try:
             await asyncio.wait({work}, timeout=self._settings.timeout_seconds)

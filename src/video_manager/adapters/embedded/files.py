@@ -34,11 +34,13 @@ R = TypeVar("R")
 
 
 class FolderFiles:
-    """FileStore below `root`. `quota_bytes` limits what all files together may take, uploads included."""
+    """FileStore below `root`. `quota_bytes` limits what all files together may take, uploads included. So much as
+    `keep_free_bytes` of the disk is never filled: the databases beside the files have to go on writing."""
 
-    def __init__(self, root: Path, quota_bytes: int | None = None) -> None:
+    def __init__(self, root: Path, quota_bytes: int | None = None, keep_free_bytes: int = 0) -> None:
         self._layout = FileLayout(root)
         self._quota_bytes = quota_bytes
+        self._keep_free_bytes = keep_free_bytes
         self._used_bytes = 0
         self._threads: ThreadPoolExecutor | None = None
 
@@ -81,7 +83,7 @@ class FolderFiles:
             await self._blocking(source.unlink, missing_ok=True)
             return stored
         size_bytes = (await self._blocking(source.stat)).st_size
-        await self._take_space(id, size_bytes)
+        await self._take_space(id, size_bytes, written_bytes=0)
         with full_disk_named(f"file {id!r}"):
             try:
                 await self._blocking(sync_file, source)
@@ -208,8 +210,10 @@ class FolderFiles:
         finally:
             file.close()
 
-    async def _take_space(self, what: str, size_bytes: int) -> None:
-        """Raises StorageFull when the quota has no room left for so many bytes."""
+    async def _take_space(self, what: str, size_bytes: int, written_bytes: int | None = None) -> None:
+        """Raises StorageFull when the quota, or the disk, has no room left for so many bytes. `written_bytes` is how
+        many of them are still to be written; default: all."""
+        await self._require_free_disk(size_bytes if written_bytes is None else written_bytes)
         quota = self._quota_bytes
         if quota is not None and self._used_bytes + size_bytes > quota:
             # Counting while writing errs to the safe side (bytes with two names); measure before refusing.
@@ -220,6 +224,16 @@ class FolderFiles:
                     "videos may take are used; delete videos or raise the quota"
                 )
         self._used_bytes += size_bytes
+
+    async def _require_free_disk(self, size_bytes: int) -> None:
+        if self._keep_free_bytes == 0:
+            return
+        free = (await self._blocking(shutil.disk_usage, self._layout.root)).free
+        if free - size_bytes < self._keep_free_bytes:
+            raise StorageFull(
+                f"the disk is full: {free / 1e6:.1f} MB are free, and {self._keep_free_bytes / 1e6:.1f} MB have to stay "
+                "free for the databases; delete videos or make room"
+            )
 
     async def _blocking(self, function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
         """Run in a thread. A cancelled caller waits for the thread first, so that nothing goes on behind its back with
