@@ -3,10 +3,11 @@
 A wrong value stops the start with a message that names the setting; nothing falls back silently.
 """
 
+import ipaddress
 import os
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, get_args
 from urllib.parse import urlsplit
 
 from pydantic import BeforeValidator, Field, SecretStr, ValidationError, field_validator, model_validator
@@ -16,6 +17,11 @@ from pydantic_settings import SettingsError as UnreadableSetting
 from video_manager.errors import SettingsError
 
 PREFIX = "VIDEO_MANAGER_"
+
+_DAYS = 36500
+_HOURS = _DAYS * 24
+"""A hundred years: as good as for ever, and still a date."""
+_SECRET_CHARACTERS = 32
 
 
 def _split(value: Any) -> Any:
@@ -34,7 +40,9 @@ class Profile(StrEnum):
 class Settings(BaseSettings):
     """One field a setting: `data_dir` is VIDEO_MANAGER_DATA_DIR. Durations and sizes carry their unit."""
 
-    model_config = SettingsConfigDict(env_prefix=PREFIX, extra="ignore", frozen=True, validate_default=True)
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX, extra="ignore", frozen=True, validate_default=True, allow_inf_nan=False
+    )
 
     # where things are
     profile: Profile = Field(Profile.LAPTOP, description="Which adapters are the default: laptop or cluster.")
@@ -64,7 +72,9 @@ class Settings(BaseSettings):
 
     # limits and lifetimes
     max_upload_bytes: int = Field(20 * 2**30, ge=1, description="Largest file that may be sent in.")
-    upload_expiry_hours: float = Field(24.0, gt=0, description="An upload without progress is removed after this.")
+    upload_expiry_hours: float = Field(
+        24.0, gt=0, le=_HOURS, description="An upload without progress is removed after this."
+    )
     storage_quota_bytes: int | None = Field(None, ge=1, description="Most bytes of video files; default: the disk.")
     min_free_bytes: int = Field(
         200 * 2**20,
@@ -73,7 +83,10 @@ class Settings(BaseSettings):
         "a quarter of it is never filled with videos.",
     )
     retention_days: float = Field(
-        30.0, ge=0, description="Masters of published, rejected, failed and cancelled versions are kept so long."
+        30.0,
+        ge=0,
+        le=_DAYS,
+        description="Masters of published, rejected, failed and cancelled versions are kept so long.",
     )
     max_versions_per_request: int = Field(50, ge=1, description="Most videos one request may ask for.")
     max_open_jobs: int = Field(1000, ge=1, description="More open jobs than this: new requests get 429.")
@@ -102,7 +115,7 @@ class Settings(BaseSettings):
     warehouse_url: SecretStr | None = Field(None, description="SQLAlchemy address; default: SQLite in data_dir.")
 
     # access
-    session_hours: float = Field(24.0 * 7, gt=0, description="A sign-in lasts so long.")
+    session_hours: float = Field(24.0 * 7, gt=0, le=_HOURS, description="A sign-in lasts so long.")
     session_secret: SecretStr | None = Field(None, description="Signs sessions; default: made once, kept in data_dir.")
     admin_password: SecretStr | None = Field(
         None, description="Password of the first admin; default: made at random and shown once."
@@ -132,6 +145,41 @@ class Settings(BaseSettings):
         if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
             raise ValueError("must look like https://videos.example.org")
         return url.rstrip("/")
+
+    @field_validator("allowed_origins", mode="after")
+    @classmethod
+    def _origins(cls, origins: tuple[str, ...]) -> tuple[str, ...]:
+        for origin in origins:
+            parts = urlsplit(origin)
+            if parts.scheme not in ("http", "https") or not parts.hostname or parts.path.strip("/") or parts.query:
+                raise ValueError(f"{origin!r} is no origin such as https://studio.example.org")
+        return origins
+
+    @field_validator("trusted_proxies", mode="after")
+    @classmethod
+    def _addresses(cls, proxies: tuple[str, ...]) -> tuple[str, ...]:
+        for proxy in proxies:
+            try:
+                ipaddress.ip_network(proxy, strict=False)
+            except ValueError as error:
+                if proxy != "*":
+                    raise ValueError(f"{proxy!r} is no address such as 10.0.0.1 or 10.0.0.0/8") from error
+        return proxies
+
+    @field_validator("folder_roots", mode="after")
+    @classmethod
+    def _full_paths(cls, roots: tuple[str, ...]) -> tuple[str, ...]:
+        for root in roots:
+            if not Path(root).expanduser().is_absolute():
+                raise ValueError(f"{root!r} is no full path: it must start with /")
+        return roots
+
+    @field_validator("session_secret", mode="after")
+    @classmethod
+    def _hard_to_guess(cls, secret: SecretStr | None) -> SecretStr | None:
+        if secret is not None and len(secret.get_secret_value()) < _SECRET_CHARACTERS:
+            raise ValueError(f"must have at least {_SECRET_CHARACTERS} random characters")
+        return secret
 
     @model_validator(mode="after")
     def _lease_outlives_renewals(self) -> "Settings":
@@ -164,9 +212,20 @@ def read_settings(**overrides: Any) -> Settings:
         name = next((name for name in Settings.model_fields if f'"{name}"' in str(error)), "a setting")
         raise SettingsError(f'wrong settings:\n  {_name((name,))}: it must be JSON, for example ["..."]') from error
     except ValidationError as error:
-        lines = [f"{_name(item['loc'])}: {item['msg']} (it is {item['input']!r})" if item["loc"] else item["msg"]
-                 for item in error.errors(include_url=False)]  # fmt: skip
+        lines = [_fault(item["loc"], item["msg"], item["input"]) for item in error.errors(include_url=False)]
         raise SettingsError("wrong settings:\n  " + "\n  ".join(lines)) from error
+
+
+def _fault(location: tuple[int | str, ...], message: str, given: Any) -> str:
+    if not location:
+        return message
+    field = Settings.model_fields.get(str(location[0]))
+    secret = field is not None and _holds(field.annotation, SecretStr)
+    return f"{_name(location)}: {message}" + ("" if secret else f" (it is {given!r})")
+
+
+def _holds(annotation: Any, wanted: type) -> bool:
+    return annotation is wanted or any(_holds(part, wanted) for part in get_args(annotation))
 
 
 def _name(location: tuple[int | str, ...]) -> str:

@@ -31,6 +31,14 @@ def test_defaults_are_those_of_a_laptop() -> None:
         ("NOTIFY_URLS", "mailto://me"),
         ("SAMPLE_VIDEO", "perhaps"),
         ("RETENTION_DAYS", "-1"),
+        ("RETENTION_DAYS", "inf"),
+        ("SESSION_HOURS", "1e300"),
+        ("UPLOAD_EXPIRY_HOURS", "nan"),
+        ("ALLOWED_ORIGINS", "studio.example.org"),
+        ("ALLOWED_ORIGINS", "https://studio.example.org/page"),
+        ("TRUSTED_PROXIES", "10.0.0.1, proxy"),
+        ("FOLDER_ROOTS", "videos"),
+        ("SESSION_SECRET", ""),
     ],
 )
 def test_a_wrong_value_names_its_setting(name: str, value: str, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -73,6 +81,21 @@ def test_secrets_are_not_shown(monkeypatch: pytest.MonkeyPatch) -> None:
     settings = read_settings()
     assert "hunter2" not in repr(settings)
     assert "hunter2" not in settings.model_dump_json()
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("NOTIFY_URLS", '{"mailto://me:hunter2@example.org": 1}'),
+        ("NOTIFY_URLS", '[["mailto://me:hunter2@example.org"]]'),
+        ("SESSION_SECRET", "hunter2"),
+    ],
+)
+def test_wrong_secrets_are_not_shown(name: str, value: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(PREFIX + name, value)
+    with pytest.raises(SettingsError, match=PREFIX + name) as caught:
+        read_settings()
+    assert "hunter2" not in caught.value.detail
 
 
 @pytest.mark.parametrize(
