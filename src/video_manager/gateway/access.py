@@ -10,10 +10,10 @@ from typing import Any
 
 from video_manager.domain.access import SYSTEM, Actor, Role, User
 from video_manager.domain.model import derived_id
-from video_manager.errors import Unauthenticated
+from video_manager.errors import InvalidInput, SettingsError, Unauthenticated
 from video_manager.gateway.audit import AuditLog
 from video_manager.gateway.keys import Keys
-from video_manager.gateway.passwords import Passwords
+from video_manager.gateway.passwords import Passwords, check_new_password
 from video_manager.gateway.sessions import TOKEN, Session, Sessions, session_id
 from video_manager.gateway.throttle import Throttle
 from video_manager.gateway.users import Users
@@ -121,10 +121,12 @@ class AccessService:
     async def ensure_first_admin(self) -> str | None:
         """Make the account `admin` when there are no users, with the password of the setting or a random one.
         Returns the password, to be shown once, or None when there was nothing to do. Who missed it sets a new one
-        by the command line on this machine."""
+        by the command line on this machine. Raises SettingsError for a setting that is too easy to guess."""
         if await self.users.exist():
             return None
         given = self._settings.admin_password
+        if given is not None:
+            _check_setting(given.get_secret_value())
         password = given.get_secret_value() if given else "-".join(secrets.token_hex(2) for _ in range(5))
         user = User(
             # A fixed id: of two processes that start at once, one makes it.
@@ -158,6 +160,14 @@ class AccessService:
             while len(self._known) > _CACHE_SIZE:
                 self._known.popitem(last=False)
         return actor
+
+
+def _check_setting(password: str) -> None:
+    try:
+        check_new_password(password, _FIRST_USER)
+    except InvalidInput as error:
+        reasons = "; ".join(item.reason for item in error.errors)
+        raise SettingsError(f"VIDEO_MANAGER_ADMIN_PASSWORD: {reasons}") from error
 
 
 def _person(user: User) -> Actor:

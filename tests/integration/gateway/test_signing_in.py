@@ -2,10 +2,12 @@
 
 import httpx
 import pytest
+from pydantic import SecretStr
 from tests.integration.gateway.world import PASSWORD, World, sign_in, started_world
 
 from video_manager.adapters.embedded.documents import SqliteDocuments
 from video_manager.domain.access import SYSTEM, Role
+from video_manager.errors import SettingsError
 from video_manager.gateway.access import AccessService
 from video_manager.settings import Settings
 
@@ -183,6 +185,15 @@ async def test_the_command_line_of_this_machine_is_an_administrator(world: World
 async def test_the_first_administrator_is_made_once(settings: Settings) -> None:
     async with started_world(settings) as world:
         assert await world.access.ensure_first_admin() is None, "there are users already"
+
+
+@pytest.mark.parametrize("password", ["", "short", "aaaaaaaaaaaa"])
+async def test_an_administrator_that_anybody_can_guess_stops_the_start(settings: Settings, password: str) -> None:
+    """An empty variable is easily left over in a compose file."""
+    weak = settings.model_copy(update={"admin_password": SecretStr(password)})
+    with pytest.raises(SettingsError, match="VIDEO_MANAGER_ADMIN_PASSWORD"):
+        async with started_world(weak, people=False) as world:
+            await world.access.ensure_first_admin()
 
 
 async def test_the_password_of_the_first_administrator_works(settings: Settings) -> None:
