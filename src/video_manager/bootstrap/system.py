@@ -1,5 +1,6 @@
 """All services over one set of adapters, and the order in which they start and stop."""
 
+import asyncio
 import logging
 import os
 import socket
@@ -28,6 +29,7 @@ from video_manager.manager.lifetimes import Lifetimes
 from video_manager.manager.progress import ProgressService
 from video_manager.manager.reviewing import ReviewService
 from video_manager.manager.service import RequestLimits, VideoService
+from video_manager.media.ffmpeg_binary import ffmpeg_path
 from video_manager.messaging import OutboxRelay
 from video_manager.notifications.assembly import Notifications, build_notifications
 from video_manager.plugins.registry import Registry, load_registry
@@ -68,6 +70,8 @@ class System:
     @classmethod
     async def build(cls, settings: Settings, adapters: Adapters) -> "System":
         """Put the services together and make their collections. Raises SettingsError."""
+        if settings.ffmpeg is not None:
+            await asyncio.to_thread(ffmpeg_path)  # a wrong one stops the start, not the first render
         system = _assemble(settings, adapters)
         await system.open()
         return system
