@@ -1,8 +1,8 @@
 """Word captions as pictures: every state of the captions is drawn once by libass, on a strip as high as they need,
 and laid over the video from the frame on in which its word starts.
 
-Burning the same text into every frame costs a third of what encoding does; a strip that changes twice a second costs
-next to nothing. Every line is placed by itself at a fixed point, so that nothing jumps when the marked word changes.
+That costs a quarter to nearly a half less than burning the same text into every frame (docs/decisions/0003-media.md).
+Every line is placed by itself at a fixed point, so that nothing jumps when the marked word changes.
 """
 
 import math
