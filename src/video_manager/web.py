@@ -31,6 +31,9 @@ def current_actor(request: Request) -> Actor:
 
 CurrentActor = Annotated[Actor, Depends(current_actor)]
 
+_REVISION_DIGITS = 18
+"""Longer numbers are no revision of ours, and too large for a database."""
+
 NewId = Callable[..., str]
 """Makes the id of a created object. Parts (`new_id("video", 0)`) tell several objects of one request apart."""
 
@@ -63,7 +66,7 @@ def expected_revision(
     if if_match is None or if_match.strip() == "*":
         return None
     text = if_match.strip().removeprefix("W/").strip('"')
-    if not text.isdigit():
+    if not (text.isascii() and text.isdigit() and len(text) <= _REVISION_DIGITS):
         raise InvalidInput.field("If-Match", f'expected an ETag as this API gives it, such as "7", not {if_match!r}')
     return int(text)
 

@@ -1,7 +1,7 @@
 """What all domain objects share: frozen, strict pydantic models and ids derived from their cause."""
 
 import uuid
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Annotated, Any, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, model_validator
@@ -12,6 +12,10 @@ _NAMESPACE = uuid.UUID("6f0f3f0a-52d9-4f8e-9d58-0f4a8f3c7b11")
 def _aware(value: datetime) -> datetime:
     if value.tzinfo is None:
         raise ValueError("the time needs a zone, for example 2026-11-22T15:00:00Z")
+    try:
+        value.astimezone(UTC)
+    except OverflowError as error:
+        raise ValueError("the time is out of range") from error
     return value
 
 
@@ -20,9 +24,10 @@ Instant = Annotated[datetime, AfterValidator(_aware)]
 
 
 class Frozen(BaseModel):
-    """Base of all domain objects: immutable, and unknown fields are refused."""
+    """Base of all domain objects: immutable, and unknown fields are refused. So are infinite numbers, which JSON has
+    no way to say; among free-form options they are stored as null."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, ser_json_inf_nan="null")
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False, ser_json_inf_nan="null")
 
     @model_validator(mode="before")
     @classmethod

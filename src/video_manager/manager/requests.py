@@ -18,7 +18,7 @@ Ids = Annotated[list[Id], Field(max_length=100)]
 class RequestBody(BaseModel):
     """Unknown fields are refused, so that a typing error does not pass silently."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 class OneRequest(RequestBody):
