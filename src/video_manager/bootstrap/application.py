@@ -47,7 +47,7 @@ def build_application(system: System, *, workers: bool, studio: bool = True) -> 
             api_routers=(
                 manager_router(system.videos, system.reviews, system.adapters.files),
                 plugin_routes.router(system.registry),
-                job_routes.router(system.jobs),
+                job_routes.router(system.jobs, system.uploads),
                 publishing_router(system.publishing.service),
                 notifications_router(system.notifications.service),
                 analytics_router(system.analytics.service),
