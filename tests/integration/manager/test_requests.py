@@ -92,7 +92,7 @@ async def test_the_field_of_the_second_request_is_named_with_its_place(played: P
 
 
 async def test_an_unknown_channel_is_refused(played: Played) -> None:
-    with pytest.raises(NotFound, match="c9"):
+    with pytest.raises(InvalidInput, match="c9"):
         await played.request(channels=["c9"])
 
 
