@@ -34,7 +34,7 @@ class Bell:
                 self._panel = box("vm-bell")
         self._menu.on("before-show", self._load)
         self._count(unread)
-        gather(visit.live.notification, 0.5, self._refresh)
+        gather(visit.live.notification, 0.5, self._refresh, visit.opened_at)
 
     def _count(self, number: int) -> None:
         self._badge.text = "99+" if number > 99 else str(number)

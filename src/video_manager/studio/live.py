@@ -2,9 +2,11 @@
 
 import asyncio
 import logging
+import time
+from collections import deque
 from collections.abc import Awaitable, Callable
 
-from nicegui import Event, context
+from nicegui import Event, context, ui
 
 from video_manager.contracts.envelope import Envelope
 from video_manager.errors import VideoManagerError
@@ -14,23 +16,41 @@ WATCHED = (
     "version.*", "review.*", "video.*", "job.*", "render.finished", "render.failed", "processing.finished",
     "processing.failed", "publication.*", "metrics.collected", "notification.created",
 )  # fmt: skip
+KEPT_HINTS = 1000
 log = logging.getLogger(__name__)
 
 
+class Hints:
+    """The ids of what changed, as they are told; those of the last moments are kept for pages that were just being
+    read when one was told."""
+
+    def __init__(self) -> None:
+        self.event: Event[str] = Event()
+        self._recent: deque[tuple[float, str]] = deque(maxlen=KEPT_HINTS)
+
+    def emit(self, id: str) -> None:
+        self._recent.append((time.monotonic(), id))
+        self.event.emit(id)
+
+    def since(self, moment: float) -> set[str]:
+        """The ids told since that moment of the monotonic clock."""
+        return {id for told_at, id in self._recent if told_at >= moment}
+
+
 class Live:
-    """One watcher in this process for all pages. The events carry ids only."""
+    """One watcher in this process for all pages."""
 
     def __init__(self, bus: MessageBus) -> None:
         self._bus = bus
         self._starting = asyncio.Lock()
         self._stop: Callable[[], Awaitable[None]] | None = None
-        self.progress: Event[str] = Event()
+        self.progress = Hints()
         """A job of this video reported progress."""
-        self.video: Event[str] = Event()
+        self.video = Hints()
         """This video changed: its state, verdict, versions or publications."""
-        self.publication: Event[str] = Event()
-        self.notification: Event[str] = Event()
-        self.metrics: Event[str] = Event()
+        self.publication = Hints()
+        self.notification = Hints()
+        self.metrics = Hints()
 
     async def start(self) -> None:
         """Begin to watch; again without effect. The first page does it, when the bus is open for sure."""
@@ -63,8 +83,9 @@ class Live:
             self.video.emit(video)
 
 
-def gather(event: "Event[str]", seconds: float, handle: Callable[[set[str]], Awaitable[None]]) -> None:
-    """On this page, call `handle` at most every `seconds`, with all ids told since. Ends with the page."""
+def gather(hints: Hints, seconds: float, handle: Callable[[set[str]], Awaitable[None]], opened_at: float) -> None:
+    """On this page, call `handle` at most every `seconds`, with all ids told since `opened_at`: also with those told
+    after the page had read and before it listened. Ends with the page."""
     told: set[str] = set()
     waiting = False
     client = context.client
@@ -87,4 +108,8 @@ def gather(event: "Event[str]", seconds: float, handle: Callable[[set[str]], Awa
             # A hint only: the next press of a button says it to the person (signed out, object gone).
             log.debug("a live update was refused: %s", error)
 
-    event.subscribe(hear)
+    hints.event.subscribe(hear)
+    missed = hints.since(opened_at)
+    if missed:
+        told |= missed
+        ui.timer(0.01, lambda: hear(min(missed)), once=True)

@@ -2,8 +2,9 @@
 
 import inspect
 import logging
+import time
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol, TypeVar
 from urllib.parse import quote
 from zoneinfo import ZoneInfo
@@ -41,6 +42,8 @@ class Visit:
     request: Request
     opener: Actor
     zone: ZoneInfo
+    opened_at: float = field(default_factory=time.monotonic)
+    """Before anything of the page was read, on the monotonic clock."""
 
     async def current_actor(self) -> Actor:
         """Who is signed in now with this page's session. Raises Unauthenticated after a sign-out."""

@@ -39,7 +39,7 @@ async def build(visit: Visit, frame: Frame) -> None:
         page.draw_controls()
     page.draw()
     await page.refresh()
-    gather(visit.live.metrics, 1.0, page.hear)
+    gather(visit.live.metrics, 1.0, page.hear, visit.opened_at)
 
 
 class Dashboard:

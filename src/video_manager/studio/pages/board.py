@@ -59,8 +59,8 @@ async def build(visit: Visit, frame: Frame) -> None:
         if visit.may(Right.REQUEST):
             link_button("New video", "/new", "primary", "add")
     await page.draw()
-    gather(visit.live.progress, 0.5, page.show_progress)
-    gather(visit.live.video, 0.4, page.reload_ids)
+    gather(visit.live.progress, 0.5, page.show_progress, visit.opened_at)
+    gather(visit.live.video, 0.4, page.reload_ids, visit.opened_at)
 
 
 class Board:

@@ -46,7 +46,7 @@ async def build(visit: Visit, frame: Frame) -> None:
         page.draw_controls()
     page.draw()
     await page.refresh()
-    gather(visit.live.publication, 0.5, page.hear)
+    gather(visit.live.publication, 0.5, page.hear, visit.opened_at)
 
 
 class Calendar:

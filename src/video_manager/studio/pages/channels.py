@@ -29,7 +29,7 @@ async def build(visit: Visit, frame: Frame) -> None:
         with frame.actions:
             button("Add a channel", page.add, "primary", "add")
     await page.refresh()
-    gather(visit.live.publication, 0.5, page.hear)
+    gather(visit.live.publication, 0.5, page.hear, visit.opened_at)
 
 
 class ChannelsPage:

@@ -37,7 +37,7 @@ async def build(visit: Visit, frame: Frame) -> None:
         search.classes("vm-search").props('aria-label="Search titles" type=search')
         search.on_value_change(lambda event: page.search(event.value or ""))
     await page.draw()
-    gather(visit.live.video, 0.8, page.refresh)
+    gather(visit.live.video, 0.8, page.refresh, visit.opened_at)
 
 
 class Library:

@@ -37,8 +37,8 @@ async def build(visit: Visit, frame: Frame) -> None:
     desk = Desk(visit, video, ready[-1] if ready else newest(video).number)
     page = ReviewPage(desk, await all_channels(visit), await find_place(visit, video.id))
     await page.draw(frame)
-    gather(visit.live.video, 0.4, page.hear)
-    gather(visit.live.progress, 0.5, page.hear)
+    gather(visit.live.video, 0.4, page.hear, visit.opened_at)
+    gather(visit.live.progress, 0.5, page.hear, visit.opened_at)
 
 
 class ReviewPage:

@@ -29,7 +29,7 @@ async def build(visit: Visit, frame: Frame) -> None:
             _draw_queue(visit, waiting)
 
     await draw(set())
-    gather(visit.live.video, 0.5, draw)
+    gather(visit.live.video, 0.5, draw, visit.opened_at)
 
 
 def _draw_queue(visit: Visit, waiting: list[VideoView]) -> None:

@@ -43,8 +43,8 @@ _DONE = {Decision.APPROVE: "approved", Decision.REJECT: "rejected", Decision.REG
 async def build(visit: Visit, frame: Frame) -> None:
     page = VideoPage(visit, str(visit.request.path_params["id"]), frame)
     await page.refresh()
-    gather(visit.live.video, 0.4, page.hear)
-    gather(visit.live.progress, 0.5, page.show_progress)
+    gather(visit.live.video, 0.4, page.hear, visit.opened_at)
+    gather(visit.live.progress, 0.5, page.show_progress, visit.opened_at)
 
 
 class VideoPage:
