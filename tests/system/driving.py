@@ -30,9 +30,7 @@ class Driver:
     def with_key(self, role: str) -> "Driver":
         """Another client, with a new key of that role."""
         made = self.ok(self.http.post("/keys", json={"name": f"test {role}", "role": role}), 201)
-        http = httpx.Client(
-            base_url=self.http.base_url, headers={"Authorization": f"Bearer {made['secret']}"}, timeout=60
-        )
+        http = httpx.Client(base_url=self.http.base_url, headers={"Authorization": f"Bearer {made['key']}"}, timeout=60)
         return Driver(self.system, http)
 
     def close(self) -> None:

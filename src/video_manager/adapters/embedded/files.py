@@ -231,8 +231,8 @@ class FolderFiles:
         free = (await self._blocking(shutil.disk_usage, self._layout.root)).free
         if free - size_bytes < self._keep_free_bytes:
             raise StorageFull(
-                f"the disk is full: {free / 1e6:.1f} MB are free, and {self._keep_free_bytes / 1e6:.1f} MB have to stay "
-                "free for the databases; delete videos or make room"
+                f"the disk is full: {free / 1e6:.1f} MB are free, and {self._keep_free_bytes / 1e6:.1f} MB have to "
+                "stay free for the databases; delete videos or make room"
             )
 
     async def _blocking(self, function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
