@@ -1,8 +1,10 @@
 """What stops the start when the system is put together, beyond what the settings see by themselves."""
 
+import gc
 from pathlib import Path
 
 import pytest
+from pydantic import SecretStr
 
 from video_manager.bootstrap.adapters import opened
 from video_manager.bootstrap.system import System
@@ -18,3 +20,12 @@ async def test_an_ffmpeg_that_is_not_there_stops_the_start(settings: Settings, m
     async with opened(wrong) as adapters:
         with pytest.raises(SettingsError, match="VIDEO_MANAGER_FFMPEG names /nowhere/ffmpeg"):
             await System.build(wrong, adapters)
+
+
+async def test_a_start_that_is_refused_late_closes_what_it_had_opened(settings: Settings) -> None:
+    """A forgotten connection has a thread that would keep the process from ending; its warning fails this test."""
+    weak = settings.model_copy(update={"admin_password": SecretStr("")})
+    async with opened(weak) as adapters:
+        with pytest.raises(SettingsError, match="VIDEO_MANAGER_ADMIN_PASSWORD"):
+            await System.build(weak, adapters)
+    gc.collect()

@@ -73,7 +73,11 @@ class System:
         if settings.ffmpeg is not None:
             await asyncio.to_thread(ffmpeg_path)  # a wrong one stops the start, not the first render
         system = _assemble(settings, adapters)
-        await system.open()
+        try:
+            await system.open()
+        except BaseException:
+            await system.close()  # a thread of the warehouse would keep the process from ending
+            raise
         return system
 
     async def open(self) -> None:
