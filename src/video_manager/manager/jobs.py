@@ -63,14 +63,17 @@ class JobService:
         if loaded is None or not _wanted(loaded.value, command.version, kind, command.round):
             return
         job = self._job_for(loaded.value, loaded.value.version(command.version), kind)
-        if await self._jobs.add_if_absent(job, [_command(job, cause)], handled=cause.id):
-            return
 
         def reopen(old: Job) -> Change[Job] | None:
             again = rules.reopen(old, job)
             return None if again == old else Change(again, (_command(again, cause),))
 
-        await self._jobs.change(job.id, reopen, handled=cause.id)
+        if not await self._jobs.add_if_absent(job, [_command(job, cause)], handled=cause.id):
+            await self._jobs.change(job.id, reopen, handled=cause.id)
+        # The version may have been cancelled since it was read: then the command to cancel the job found none.
+        loaded = await self._videos.get(command.video_id)
+        if loaded is None or not _wanted(loaded.value, command.version, kind, command.round):
+            await self.cancel(CancelJob(job_id=job.id, round=command.round))
 
     def _job_for(self, video: Video, version: Version, kind: JobKind) -> Job:
         spec = version.spec
@@ -105,7 +108,7 @@ class JobService:
             told = () if ended == job else (_event(body, job, job.round, job.attempt),)
             return Change(ended, told)
 
-        with contextlib.suppress(NotFound):  # not opened yet: `open` sees the version's state
+        with contextlib.suppress(NotFound):  # not opened yet: `open` looks at the version afterwards
             await self._jobs.change(command.job_id, decide)
 
     async def adjust(self, command: AdjustJob, cause: Envelope) -> None:

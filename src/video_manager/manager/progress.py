@@ -24,6 +24,9 @@ from video_manager.manager.lifetimes import Lifetimes
 from video_manager.ports import Clock
 from video_manager.repository import Change, Repository
 
+_FINAL = frozenset({"published", "withdrawn"})
+"""States that a publication never leaves."""
+
 log = logging.getLogger(__name__)
 
 
@@ -103,6 +106,8 @@ class ProgressService:
         state, publication = message.type.removeprefix("publication."), str(data["publication_id"])
 
         def decide(video: Video) -> Video:
+            if video.publications.get(publication) in _FINAL:
+                return video  # an older event that was delayed
             return video.with_(publications={**video.publications, publication: state})
 
         try:

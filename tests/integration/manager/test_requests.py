@@ -1,10 +1,16 @@
 """Requests become videos, versions and jobs; every refusal names the field."""
 
+from datetime import UTC, datetime
+
 import pytest
 from tests.integration.manager.conftest import ADMIN, PRODUCER, VIEWER, Played
 
+from video_manager.adapters.clock import SystemClock
+from video_manager.contracts.commands import CancelJob, OpenJob
+from video_manager.contracts.envelope import envelope
+from video_manager.contracts.events import PublicationPublished, PublicationScheduled
 from video_manager.domain.job import JobState
-from video_manager.domain.video import MediaRole, VideoState
+from video_manager.domain.video import MediaRole, Video, VideoState
 from video_manager.errors import (
     Conflict,
     Forbidden,
@@ -15,7 +21,10 @@ from video_manager.errors import (
     StaleRevision,
     TooManyRequests,
 )
+from video_manager.manager.jobs import VIDEOS, JobService, LeaseSettings
+from video_manager.manager.progress import ProgressService
 from video_manager.manager.requests import VersionRequest, VideosRequest
+from video_manager.repository import Loaded, Repository
 from video_manager.web import random_ids
 
 
@@ -245,3 +254,41 @@ async def test_deleting_while_rendering_stops_the_job(played: Played) -> None:
     await played.settled()
     with pytest.raises(LeaseLost):
         await played.jobs.renew(job.id, job.attempt, 0.2, "")
+
+
+class CancelledMeanwhile(Repository[Video]):
+    """The video is cancelled right after it was read for the first time."""
+
+    def __init__(self, played: Played) -> None:
+        super().__init__(played.repository._store, VIDEOS, Video)
+        self._played: Played | None = played
+
+    async def get(self, id: str) -> Loaded[Video] | None:
+        loaded = await super().get(id)
+        played, self._played = self._played, None
+        if played is not None:
+            await played.videos.cancel(ADMIN, id)
+            await played.jobs.cancel(CancelJob(job_id=f"{id}.1.render"))
+        return loaded
+
+
+async def test_a_job_that_is_opened_while_its_video_is_cancelled_is_cancelled(played: Played) -> None:
+    await played.relay.stop()
+    view = await played.request()
+    desk = JobService(
+        played.job_repository, CancelledMeanwhile(played), played.jobs._registry, SystemClock(), LeaseSettings()
+    )
+    command = OpenJob(video_id=view.id, version=1, kind="render")
+    await desk.open(command, envelope(command, source="manager", subject=view.id))
+    assert (await played.jobs.get(f"{view.id}.1.render")).state is JobState.CANCELLED
+
+
+async def test_a_delayed_event_does_not_take_a_publication_back(played: Played) -> None:
+    view = await played.make_ready()
+    progress = ProgressService(played.repository, played.jobs, played.lifetimes, SystemClock())
+    facts = {"publication_id": "p", "approval_id": "a", "video_id": view.id, "version": 1, "channel_id": "c1",
+             "platform": "folder", "at": datetime.now(UTC)}  # fmt: skip
+    for kind in (PublicationPublished, PublicationScheduled):
+        body = kind.model_validate(facts)
+        await progress.publication_changed(envelope(body, source="publishing", subject="p"), body)
+    assert (await played.videos.get(ADMIN, view.id)).publications.by_state == {"published": 1}
