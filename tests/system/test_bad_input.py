@@ -154,9 +154,16 @@ def test_texts_that_cannot_be_told(driver: Driver, text: Any, reason: str) -> No
 
 
 @pytest.mark.parametrize(
-    "text", ["ʘʘʘ ǂǂǂ ƻƻƻ", "Hmm brrr pfff zzzz xkcd qwrtz.", "a" * 3000, "1234567890 " * 30, "Ω≈ç√ is ½ of ∞ ok."],
+    "text",
+    [
+        "ʘʘʘ ǂǂǂ ƻƻƻ",
+        pytest.param("Hmm brrr pfff zzzz xkcd qwrtz.", marks=pytest.mark.long),
+        pytest.param("a" * 3000, marks=pytest.mark.long),
+        "1234567890 " * 30,
+        pytest.param("Ω≈ç√ is ½ of ∞ ok.", marks=pytest.mark.long),
+    ],
     ids=["clicks", "consonants", "one-long-word", "digits", "symbols"],
-)  # fmt: skip
+)
 @pytest.mark.slow
 def test_odd_texts_end_in_a_video_or_a_clear_error(driver: Driver, text: str) -> None:
     answer = driver.http.post(

@@ -1,6 +1,7 @@
 """What only the folder has: its quota, and what a crash or a person may leave in it."""
 
 import hashlib
+import shutil
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -35,6 +36,24 @@ async def test_the_quota_counts_files_and_uploads(limited: FolderFiles, tmp_path
     assert path.exists()
     assert (await limited.use()).used_bytes == 800_000
     await limited.put("b", stream(content(3, 200_000)))
+
+
+async def test_a_part_of_the_disk_is_never_filled(tmp_path: Path) -> None:
+    """Whatever comes: a new file, a file that takes its place by its name alone, an upload."""
+    free = shutil.disk_usage(tmp_path).free
+    files = FolderFiles(tmp_path / "store", keep_free_bytes=2 * free)
+    await files.open()
+    path = tmp_path / "render.mp4"
+    path.write_bytes(content(1, 1000))
+    with pytest.raises(StorageFull, match="stay free for the databases"):
+        await files.put("a", stream(content(2, 1000)))
+    with pytest.raises(StorageFull, match="stay free for the databases"):
+        await files.put_path("b", path)
+    with pytest.raises(StorageFull, match="stay free for the databases"):
+        await files.append("u", 0, stream(content(3, 1000)))
+    assert path.exists()
+    assert (await files.use()).files == 0
+    await files.close()
 
 
 async def test_deleting_makes_room_again(limited: FolderFiles) -> None:
