@@ -141,7 +141,7 @@ class Slideshow(Generator[SlideshowOptions]):
             path = input.sources.get(picture_id)
             if path is None:
                 raise PermanentError(f"Picture {number} is gone: there is no uploaded file {picture_id}.")
-            image = pictures.read_picture(path, f"Picture {number} ({path.name})")
+            image = pictures.read_picture(path, f"Picture {number}")
             if not prepared and options.title_card.strip():
                 backdrop = pictures.blurred_backdrop(image, plan.picture_size, 0.45)
                 prepared.append(pictures.save_picture(backdrop, context.work_folder / "slide-0.bmp"))
