@@ -246,10 +246,17 @@ def _read_cursor(cursor: str, order_by: str | None, descending: bool) -> tuple[S
     try:
         padded = cursor.encode("ascii") + b"=" * (-len(cursor) % 4)
         parts = json.loads(base64.b64decode(padded, altchars=b"-_", validate=True))
-    except (binascii.Error, ValueError) as error:
+    except (binascii.Error, ValueError, RecursionError) as error:
         raise wrong from error
     match parts:
         case [by, down, (str() | int() | float() | bool() | None) as value, str(id)]:
-            if (by, down) == (order_by, descending):
+            if (by, down) == (order_by, descending) and _can_be_compared(value) and _can_be_compared(id):
                 return value, id
     raise wrong
+
+
+def _can_be_compared(value: Scalar) -> bool:
+    """Cursors come from outside: databases take no larger integers, and no text that is not Unicode."""
+    if isinstance(value, str):
+        return value.encode("utf-8", "replace").decode() == value
+    return not isinstance(value, int) or -(2**63) <= value < 2**63

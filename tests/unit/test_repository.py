@@ -307,7 +307,8 @@ def _cursor(value: object) -> str:
     "cursor",
     ["", "x", "ä", "####", "AAAA", _cursor([]), _cursor("n"), _cursor(["title", False, 1, "a"]),
      _cursor(["n", True, 1, "a"]), _cursor(["n", False, [1], "a"]), _cursor(["n", False, 1, 7]),
-     _cursor(["n", False, 1, "a", 1])],
+     _cursor(["n", False, 1, "a", 1]), _cursor(["n", False, 10**30, "a"]), _cursor(["n", False, "\ud800", "a"]),
+     _cursor(["n", False, 1, "\ud800"]), base64.urlsafe_b64encode(b"[" * 30_000).decode()],
 )  # fmt: skip
 async def test_a_wrong_cursor_is_refused(stories: Repository[Story], cursor: str) -> None:
     with pytest.raises(InvalidInput) as refused:
