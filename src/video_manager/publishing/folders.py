@@ -29,7 +29,12 @@ class FolderPolicy:
 
     def _check(self, name: str, value: str) -> None:
         home = self._home.resolve()
-        wanted = Path(value).expanduser()
+        try:
+            wanted = Path(value).expanduser()
+        except RuntimeError as error:
+            raise InvalidInput.field(
+                f"options.{name}", f"{value!r} names the home of nobody on this machine"
+            ) from error
         folder = (home / wanted).resolve()
         if not wanted.is_absolute():
             if not folder.is_relative_to(home):

@@ -30,7 +30,9 @@ async def test_a_channel_is_connected_before_it_is_saved(world: World) -> None:
         await channels.create(VIC, "c2", new)
 
 
-@pytest.mark.parametrize("path", ["../outside", "a/../../outside", "/etc", "~/videos", "link"])
+@pytest.mark.parametrize(
+    "path", ["../outside", "a/../../outside", "/etc", "~/videos", "~nobody-is-called-so/x", "link"]
+)
 async def test_no_path_leads_out_of_the_allowed_folders(world: World, path: str) -> None:
     (world.published / "link").symlink_to("/tmp")  # noqa: S108 - any folder outside
     with pytest.raises(InvalidInput) as caught:
