@@ -80,7 +80,7 @@ class SignedPush:
                 return await self._send(push, now)
         except TimeoutError as error:
             raise PushFailed(f"no answer within {self._timeout_seconds:.0f} s") from error
-        except httpx.HTTPError as error:
+        except (httpx.HTTPError, httpx.InvalidURL) as error:
             raise PushFailed(f"no connection: {error or type(error).__name__}") from error
 
     async def _send(self, push: Push, now: datetime) -> int:
@@ -120,7 +120,7 @@ class SignedPush:
         loop = asyncio.get_running_loop()
         try:
             found = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-        except OSError as error:
+        except (OSError, ValueError) as error:  # ValueError: names that no resolver takes
             raise PushFailed(f"the name {host} has no address: {error}") from error
         addresses = [ipaddress.ip_address(str(entry[4][0]).split("%", 1)[0]) for entry in found]
         refused = next((address for address in addresses if not self._may_reach(address)), None)
@@ -154,13 +154,16 @@ def _split(url: str) -> _Parts:
     try:
         parts = urlsplit(url)
         port = parts.port
-    except ValueError as error:
+        ascii_url = httpx.URL(url)
+        (parts.hostname or "").encode("idna")  # what resolving it will do
+    except (ValueError, httpx.InvalidURL) as error:
         raise InvalidInput.field("url", f"is no web address: {error}") from error
     if parts.scheme not in ("http", "https") or not parts.hostname:
         raise InvalidInput.field("url", "must look like https://example.org/hook")
     if parts.username is not None or parts.password is not None:
         raise InvalidInput.field("url", "must not hold a user or password; the signature proves the sender")
-    return _Parts(parts.hostname, port or (443 if parts.scheme == "https" else 80), parts.netloc)
+    port = port or (443 if parts.scheme == "https" else 80)
+    return _Parts(ascii_url.raw_host.decode("ascii"), port, ascii_url.netloc.decode("ascii"))
 
 
 def _refusal(host: str, address: Address) -> str:

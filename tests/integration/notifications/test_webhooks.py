@@ -176,7 +176,8 @@ async def test_unknown_events_are_refused(desk: Desk, answers: Answers, wanted: 
         "http://127.0.0.1/x", "http://10.0.0.1/", "http://192.168.1.1/", "http://169.254.169.254/latest/meta-data/",
         "http://[::1]/", "http://[fe80::1]/", "http://[fd00::1]/", "http://[::ffff:127.0.0.1]/", "http://0.0.0.0/",
         "http://[64:ff9b::7f00:1]/", "http://100.64.0.1/", "http://224.0.0.1/", "ftp://example.com/", "http:///x",
-        "http://user:pw@example.com/", "http://example.com:99999/",
+        "http://user:pw@example.com/", "http://example.com:99999/", "http://exa\0mple.com/", "http://a..example.com/",
+        f"http://{'a' * 64}.example.com/",
     ],
 )  # fmt: skip
 async def test_addresses_that_are_never_sent_to(guarded_desk: Desk, url: str) -> None:

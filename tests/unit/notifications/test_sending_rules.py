@@ -9,7 +9,7 @@ from video_manager.errors import InvalidInput
 from video_manager.notifications.attempts import LONGEST_HOLD_SECONDS, RETRY_SECONDS, hold_seconds, next_try
 from video_manager.notifications.chat import without_secrets
 from video_manager.notifications.model import Notification, ReadMarks, Webhook
-from video_manager.notifications.web_push import SignedPush, is_public, new_secret
+from video_manager.notifications.web_push import SignedPush, _split, is_public, new_secret
 
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
 
@@ -69,3 +69,8 @@ def test_read_is_what_is_marked_or_older() -> None:
     assert not ReadMarks(id="u").has_read(one)
     assert ReadMarks(id="u", read=("n",)).has_read(one)
     assert ReadMarks(id="u", all_until=NOON).has_read(one)
+
+
+def test_names_in_other_alphabets_travel_as_ascii() -> None:
+    parts = _split("https://bücher.example:8443/hook")
+    assert (parts.hostname, parts.host_header) == ("xn--bcher-kva.example", "xn--bcher-kva.example:8443")
