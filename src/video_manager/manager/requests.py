@@ -3,7 +3,7 @@
 from typing import Annotated, Any, Self
 from zoneinfo import ZoneInfo
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_validator, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, field_validator, model_validator
 
 from video_manager.domain.model import Instant
 from video_manager.domain.video import Decision, Recipe
@@ -13,6 +13,18 @@ Text = Annotated[str, StringConstraints(max_length=10_000)]
 Tag = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=100)]
 Id = Annotated[str, StringConstraints(min_length=1, max_length=120)]
 Ids = Annotated[list[Id], Field(max_length=100)]
+
+
+MOST_STEPS = 50
+
+
+def _few_steps(recipe: Recipe) -> Recipe:
+    if len(recipe.steps) > MOST_STEPS or len(recipe.checks or ()) > MOST_STEPS:
+        raise ValueError(f"at most {MOST_STEPS} steps and {MOST_STEPS} checks")
+    return recipe
+
+
+GivenRecipe = Annotated[Recipe, AfterValidator(_few_steps)]
 
 
 class RequestBody(BaseModel):
@@ -28,7 +40,9 @@ class OneRequest(RequestBody):
     title: Title = ""
     options: dict[str, Any] = Field(default={}, description="The generator's options, as its JSON Schema says.")
     seed: int | None = Field(None, ge=0, le=2**53 - 1, description="Random unless given; further videos count on.")
-    recipe: Recipe | None = Field(None, description="Processing steps and checks; default: loudness and thumbnails.")
+    recipe: GivenRecipe | None = Field(
+        None, description="Processing steps and checks; default: loudness and thumbnails."
+    )
     count: int = Field(1, ge=1, description="How many videos.")
     channels: Ids = Field(default=[], description="Channels it is meant for; the reviewer decides.")
     priority: int = Field(5, ge=0, le=9, description="0 lowest .. 9 highest.")
@@ -55,7 +69,7 @@ class VersionRequest(RequestBody):
     generator: Id | None = None
     options: dict[str, Any] = {}
     seed: int | None = Field(None, ge=0, le=2**53 - 1)
-    recipe: Recipe | None = None
+    recipe: GivenRecipe | None = None
 
 
 class WallClock(RequestBody):

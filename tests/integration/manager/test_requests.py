@@ -292,3 +292,13 @@ async def test_a_delayed_event_does_not_take_a_publication_back(played: Played) 
         body = kind.model_validate(facts)
         await progress.publication_changed(envelope(body, source="publishing", subject="p"), body)
     assert (await played.videos.get(ADMIN, view.id)).publications.by_state == {"published": 1}
+
+
+@pytest.mark.parametrize("field", ["steps", "checks"])
+def test_recipes_are_bounded(field: str) -> None:
+    """A request of one megabyte must not become work for days."""
+    item = {"step": "trim"} if field == "steps" else {"check": "black"}
+    with pytest.raises(ValueError, match="at most 50 steps"):
+        VideosRequest.model_validate({"generator": "paint", "recipe": {field: [item] * 51}})
+    with pytest.raises(ValueError, match="at most 50 steps"):
+        VersionRequest.model_validate({"recipe": {field: [item] * 51}})
