@@ -129,11 +129,11 @@ class PublishingService:
     async def edit_channel(
         self, actor: Actor, id: str, edit: ChannelEdit, expected_revision: int | None = None
     ) -> Loaded[Channel]:
-        """Resuming a channel tries again what was waiting for a person to repair it."""
+        """Resuming a channel tries again what was waiting for a person to repair it; also when it runs already, since
+        a crash may have come in between."""
         actor.require(Right.CHANNELS)
-        before = await self.channels.get(actor, id)
         changed = await self.channels.update(actor, id, edit, expected_revision)
-        if before.value.paused and not changed.value.paused:
+        if edit.paused is False:
             await self._resume(actor, id)
         return changed
 

@@ -75,14 +75,14 @@ class ChannelDialog:
         self._dialog.open()
 
     async def _save(self) -> None:
-        channels = self._visit.parts.publishing.channels
+        publishing = self._visit.parts.publishing
 
         async def save(actor: Actor) -> Loaded[Channel]:
             values = {"name": self._name.value or "", "options": self._options.values()}
             if self._channel is not None:
-                return await channels.update(actor, self._channel.id, read_body(ChannelEdit, values))
+                return await publishing.edit_channel(actor, self._channel.id, read_body(ChannelEdit, values))
             new = read_body(NewChannel, {"platform": self._platform, **values})
-            return await channels.create(actor, self._new_id, new)
+            return await publishing.channels.create(actor, self._new_id, new)
 
         async def saved(_channel: object) -> None:
             self._dialog.close()

@@ -173,6 +173,15 @@ async def test_what_needs_a_person_pauses_the_channel_until_they_resume_it(stage
     assert (await stage.publication("q" * 32)).state is S.PUBLISHED
 
 
+async def test_resuming_again_takes_up_what_a_crash_left(stage: World, mood: Mood) -> None:
+    mood(uploading=ActionRequiredError("sign in again"))
+    await stage.run()
+    await stage.publishing.service.channels.update(RITA, "stage", ChannelEdit(paused=False))  # and no further
+    mood(uploading=None)
+    await stage.publishing.service.edit_channel(RITA, "stage", ChannelEdit(paused=False))
+    await until(stage, S.PUBLISHED)
+
+
 @pytest.mark.logs_errors("failed unexpectedly")
 async def test_a_bug_in_a_publisher_is_logged_and_tried_again(stage: World, mood: Mood) -> None:
     mood(uploading=ZeroDivisionError("division by zero"))

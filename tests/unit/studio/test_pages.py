@@ -1,13 +1,17 @@
 """Every page opens, says what to do when it is empty, and its buttons lose their power with the person's rights."""
 
 import asyncio
+from datetime import UTC, datetime
 
 import pytest
 from nicegui import ElementFilter, ui
 from tests.unit.studio.conftest import Studio
 
+from video_manager.domain import publication
 from video_manager.domain.access import SYSTEM, Role
-from video_manager.domain.video import VideoState
+from video_manager.domain.model import derived_id
+from video_manager.domain.publication import Approved, PublicationState
+from video_manager.domain.video import MediaFile, MediaRole, Metadata, VideoState
 
 PAGES = {
     "/": "No videos yet",
@@ -140,3 +144,24 @@ async def test_a_title_is_only_text(studio: Studio) -> None:
         await user.should_see(title)
         page = await user.http_client.get(path)
         assert "<img src=x" not in page.text
+
+
+async def test_go_on_takes_up_what_waited_for_the_channel_to_be_repaired(studio: Studio) -> None:
+    publishing = studio.system.publishing
+    folder = derived_id("channel", "folder")
+    master = MediaFile(
+        id="m", role=MediaRole.MASTER, name="m.mp4", content_type="video/mp4", size_bytes=3, sha256="a" * 64
+    )
+    approved = Approved(
+        video_id="v", version=1, channel_id=folder, platform="folder", metadata=Metadata(title="Lighthouse"),
+        master=master, approved_by="Rita",
+    )  # fmt: skip
+    now = datetime.now(UTC)
+    claimed = publication.claim(publication.create("p", "a", approved, now), "w", now)
+    await publishing.repositories[0].add(publication.require_action(claimed, 1, "the disk is full", now))
+    await publishing.service.channels.pause_for(folder, "the disk is full")
+    user = await studio.visitor()
+    await user.open("/channels")
+    user.find("Go on").click()
+    await user.should_see("It goes on.")
+    assert (await publishing.service.get(studio.admin, "p")).value.state is PublicationState.SCHEDULED

@@ -125,7 +125,7 @@ class ChannelsPage:
 
     def _edit(self, channel: Channel, edit: ChannelEdit, done: str) -> Callable[[], object]:
         async def use_case(actor: Actor) -> Loaded[Channel]:
-            return await self._visit.parts.publishing.channels.update(actor, channel.id, edit)
+            return await self._visit.parts.publishing.edit_channel(actor, channel.id, edit)
 
         return self._visit.act(use_case, done=done, then=self._again)
 
