@@ -141,15 +141,13 @@ class Lifetimes:
     async def apply_retention(self) -> int:
         """Let go of masters whose time is over. Returns how many versions lost theirs."""
         cutoff = self._clock.now() - self._retention
-        old = Query(
-            where=(Where("updated_at", Op.LT, instant_text(cutoff)), Where("deleted_at", Op.IS_NULL, True)), limit=1000
-        )
+        old = (Where("updated_at", Op.LT, instant_text(cutoff)), Where("deleted_at", Op.IS_NULL, True))
         count = 0
-        for loaded in await self._videos.find(old):
-            expired = [version for version in loaded.value.versions if _is_over(loaded.value, version, cutoff)]
+        async for found in self._all_videos(old):
+            expired = [version for version in found.versions if _is_over(found, version, cutoff)]
             if any(file.role in _BULKY for version in expired for file in version.files):
-                await self._videos.change(loaded.value.id, lambda video: _without_masters(video, cutoff))
-                await self.settle(loaded.value.id)
+                await self._videos.change(found.id, lambda video: _without_masters(video, cutoff))
+                await self.settle(found.id)
                 count += len(expired)
         return count
 

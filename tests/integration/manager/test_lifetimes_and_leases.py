@@ -1,5 +1,6 @@
 """How long bytes and leases last."""
 
+import asyncio
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -119,6 +120,22 @@ async def test_retention_lets_go_of_old_masters_but_keeps_thumbnails(played: Pla
     assert [file.role for file in gone.versions[0].files] == ["thumbnail", "thumbnail"]
     assert "master" in [file.role for file in kept.versions[0].files]
     assert [item.id async for item in played.files.list() if item.id.startswith(f"master-{view.id}")] == []
+
+
+async def test_retention_reaches_every_video_however_many_are_done_already(played: Played) -> None:
+    view = await played.make_ready()
+    await played.reviews.review(ADMIN, view.id, ReviewRequest(version=1, decision="reject", reason="x"), random_ids)
+    old = datetime.now(UTC) - timedelta(days=40)
+
+    def age(video: Video) -> Video:
+        reviews = tuple(review.with_(at=old) for review in video.reviews)
+        versions = tuple(version.with_(ready_at=old) for version in video.versions)
+        return video.with_(updated_at=old, reviews=reviews, versions=versions)
+
+    aged = (await played.repository.change(view.id, age)).value
+    done = aged.put(aged.newest.with_(files=()), old).with_(let_go=(), created_at=old - timedelta(days=1))
+    await asyncio.gather(*(played.repository.add(done.with_(id=f"0{number}")) for number in range(1001)))
+    assert await played.lifetimes.apply_retention() == 1
 
 
 @pytest.mark.parametrize("open_publication", ["scheduled", "unknown", "failed"])
