@@ -19,7 +19,8 @@ SWEEP_AGE = timedelta(hours=24)
 """A file that nothing names is left alone so long: an upload or attempt may be about to name it."""
 SWEEP_SECONDS = 3600.0
 LATER_SECONDS = 5.0
-WAITING_STATES = ("requested", "rendering", "processing", "in_review", "failed", "cancelled")
+WAITING_STATES = ("requested", "rendering", "processing", "in_review", "rejected", "failed", "cancelled")
+"""Of videos with a version that may still need its sources; a rejected one may have an older, undecided version."""
 PUBLICATION_ENDED = frozenset({"published", "cancelled", "withdrawn"})
 _BULKY = frozenset({MediaRole.SOURCE, MediaRole.MASTER, MediaRole.PREVIEW})
 

@@ -92,6 +92,21 @@ async def test_sent_in_files_stay_until_no_open_version_needs_them(played: Playe
     assert played.sent.forgotten == ["picture"]
 
 
+async def test_sources_stay_while_an_older_version_is_undecided(played: Played) -> None:
+    played.sent.files["picture"] = await played.store("picture", MediaRole.SOURCE, b"png")
+    view = await played.make_ready(options={"picture": "picture"})
+    again = ReviewRequest(version=1, decision="regenerate")
+    await played.reviews.review(ADMIN, view.id, again, random_ids)
+    await played.render(view.id, 2)
+    await played.process(view.id, 2)
+    second = ReviewRequest(version=2, decision="reject", reason="worse")
+    await played.reviews.review(ADMIN, view.id, second, random_ids)
+    assert played.sent.forgotten == []  # a third version may be made
+    first = ReviewRequest(version=1, decision="reject", reason="bad too")
+    await played.reviews.review(ADMIN, view.id, first, random_ids)
+    assert played.sent.forgotten == ["picture"]
+
+
 async def test_a_source_shared_by_two_videos_stays_for_the_second(played: Played) -> None:
     played.sent.files["picture"] = await played.store("picture", MediaRole.SOURCE, b"png")
     first = await played.make_ready(options={"picture": "picture"})
