@@ -34,7 +34,7 @@ def _free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningSystem]:
     folder = tmp_path_factory.mktemp("system")
     port, log = _free_port(), folder / "log.txt"
@@ -75,8 +75,9 @@ def _wait_until_ready(url: str, process: "subprocess.Popen[bytes]", log: Path) -
     raise AssertionError(f"the system was not ready within a minute: {log.read_text()[-4000:]}")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
+    """Only as long as the module: Playwright keeps an event loop running, and no other test could run its own."""
     if not CHROMIUM.exists():
         pytest.skip("needs Chromium at /usr/bin/chromium")
     with sync_playwright() as playwright:

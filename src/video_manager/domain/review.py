@@ -6,6 +6,7 @@ from video_manager.domain.model import Instant
 from video_manager.domain.video import (
     OPEN_VERSION_STATES,
     Approval,
+    MediaRole,
     Metadata,
     Review,
     Verdict,
@@ -20,6 +21,8 @@ def approve(video: Video, number: int, approvals: Sequence[Approval], review: Re
     """Bind the approvals. An older approval of the same channel and version is replaced, so voided."""
     version = video.version(number)
     require_state(video, version, [VersionState.READY], "approved")
+    if version.file(MediaRole.MASTER) is None:
+        raise InvalidTransition(f"the files of version {number} of video {video.id} are gone: ask for another version")
     channels = {approval.channel_id for approval in approvals}
     kept = tuple(
         old.with_(voided_at=now, void_reason="approved again")

@@ -162,7 +162,7 @@ class Slideshow(Generator[SlideshowOptions]):
         music = write_wav(context.work_folder / "music.wav", samples, SAMPLE_RATE)
         return await mix_soundtrack(
             None, music, context.work_folder / "mix.wav", seconds,
-            lambda fraction: context.progress(0.28 + 0.02 * fraction, "Mixing"),
+            lambda fraction: context.progress(0.28 + 0.019 * fraction, "Mixing"),
         )  # fmt: skip
 
     def _overlay(self, plan: "SlidePlan", options: SlideshowOptions) -> "Overlay":
