@@ -27,6 +27,7 @@ from video_manager.errors import ActionRequiredError, PermanentError, RetryableE
 from video_manager.plugins.calls import ErrorKind, Failure, HostCall, HostLine, ProcessCall, RenderCall, Task
 
 _NICE_LEVEL = 10
+_GROUP_NICE_LEVEL = 19
 _OOM_SCORE = 500
 _PROGRESS_INTERVAL_SECONDS = 0.1
 _PR_SET_PDEATHSIG = 1
@@ -132,10 +133,18 @@ def _limit_ourselves() -> None:
     """Nicer than the server, no core dumps (they hold people's media), and the first choice when memory is short."""
     if os.getpgrp() != os.getpid():
         os.setpgrp()
-    os.nice(_NICE_LEVEL)
+    _be_nice()
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     with contextlib.suppress(OSError):
         Path("/proc/self/oom_score_adj").write_text(str(_OOM_SCORE))
+
+
+def _be_nice() -> None:
+    """Give way to the process that answers people. Desktop kernels share the processors between sessions first
+    (autogroup), and a plugin has a session of its own, so that its group has to be nice as well."""
+    os.nice(_NICE_LEVEL)
+    with contextlib.suppress(OSError):  # a kernel without autogroups needs no more than the above
+        Path("/proc/self/autogroup").write_text(f"{_GROUP_NICE_LEVEL}\n")
 
 
 if __name__ == "__main__":
