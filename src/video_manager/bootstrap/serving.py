@@ -37,7 +37,8 @@ def serve(settings: Settings) -> None:
 async def _serve(settings: Settings) -> None:
     listening = _listen(settings)
     async with opened(settings) as adapters:
-        system = await System.build(settings, adapters)
+        # An address that somebody gave is tried before anything else starts.
+        system = await System.build(settings, adapters, analytics_late=settings.warehouse_url is None)
         app = build_application(system, workers=True)
         config = uvicorn.Config(
             app, log_config=None, access_log=False, timeout_keep_alive=KEEP_ALIVE_SECONDS, server_header=False,
@@ -49,6 +50,8 @@ async def _serve(settings: Settings) -> None:
             await server.serve(sockets=[listening])
         finally:
             data_folder.withdraw(settings.data_dir)
+        if server.failure is not None:
+            raise server.failure
         if not server.started:
             raise SettingsError("the start failed; the log says why")
 
@@ -59,6 +62,8 @@ class _Server(uvicorn.Server):
     def __init__(self, config: uvicorn.Config, system: System) -> None:
         super().__init__(config)
         self._system = system
+        self._finishing: asyncio.Task[None] | None = None
+        self.failure: SettingsError | None = None
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -79,6 +84,19 @@ class _Server(uvicorn.Server):
             settings = self._system.settings
             data_folder.announce(settings.data_dir, _local_url(settings))
             _greet(settings, self._system.first_password)
+            self._finishing = asyncio.create_task(self._finish(), name="finish the start")
+
+    async def _finish(self) -> None:
+        try:
+            await self._system.finish_start()
+        except SettingsError as error:
+            self.failure = error
+            self.should_exit = True
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        if self._finishing is not None:
+            await self._finishing
+        await super().shutdown(sockets)
 
 
 def _listen(settings: Settings) -> socket.socket:

@@ -8,12 +8,13 @@ from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
-from video_manager.adapters.warehouse import SqlWarehouse
 from video_manager.analytics.assembly import Analytics, build_analytics
 from video_manager.bootstrap.adapters import Adapters
 from video_manager.bootstrap.folders import work_folders
+from video_manager.bootstrap.late_warehouse import late_warehouse
 from video_manager.bootstrap.sample import request_sample
 from video_manager.domain.job import Job
 from video_manager.domain.video import Video
@@ -66,15 +67,20 @@ class System:
     analytics: Analytics
     repositories: tuple[Repository[Video], Repository[Job]]
     first_password: str | None = None
+    analytics_open: bool = False
+    _stack: AsyncExitStack | None = None
 
     @classmethod
-    async def build(cls, settings: Settings, adapters: Adapters) -> "System":
-        """Put the services together and make their collections. Raises SettingsError."""
+    async def build(cls, settings: Settings, adapters: Adapters, *, analytics_late: bool = False) -> "System":
+        """Put the services together and make their collections. Raises SettingsError. With `analytics_late`,
+        `finish_start` does that for analytics."""
         if settings.ffmpeg is not None:
             await asyncio.to_thread(ffmpeg_path)  # a wrong one stops the start, not the first render
         system = _assemble(settings, adapters)
         try:
             await system.open()
+            if not analytics_late:
+                await system.open_analytics()
         except BaseException:
             await system.close()  # a thread of the warehouse would keep the process from ending
             raise
@@ -88,8 +94,11 @@ class System:
         await self.uploads.open()
         await self.notifications.open()
         await self.publishing.open()
-        await self.analytics.open()
         self.first_password = await self.access.ensure_first_admin()
+
+    async def open_analytics(self) -> None:
+        await self.analytics.open()
+        self.analytics_open = True
 
     async def start(self, stack: AsyncExitStack) -> None:
         """Start the workers; `stack` stops them in the opposite order.
@@ -97,12 +106,13 @@ class System:
         All queues are declared before the relay sends the first message, so that no event misses a listener.
         """
         bus = self.adapters.bus
+        self._stack = stack
         await self.jobs.void_leases()
         await self.publishing.void_leases()
         steps: list[tuple[Callable[[], Awaitable[object]], Callable[[], Awaitable[None]] | None]] = [
             (lambda: subscribe_manager(bus, self.jobs, self.progress), None),
             (lambda: bus.consume(self.notifications.subscription()), None),
-            (lambda: bus.consume(self.analytics.subscription()), None),
+            (self._declare_analytics, None),
             (lambda: bus.consume(self.publishing.subscription()), None),
             (self.processing.start, self.processing.stop),
             (self.generation.start, self.generation.stop),
@@ -111,7 +121,6 @@ class System:
             (self.lifetimes.start, self.lifetimes.stop),
             (self.publishing.start, self.publishing.stop),
             (self.notifications.start, self.notifications.stop),
-            (self.analytics.start, self.analytics.stop),
         ]
         for start, stop in steps:
             await start()
@@ -119,6 +128,24 @@ class System:
                 stack.push_async_callback(stop)
         if self.settings.sample_video:
             await request_sample(self.videos)
+        if self.analytics_open:
+            await self._start_analytics(stack)
+
+    async def finish_start(self) -> None:
+        """What the first page can do without. Raises SettingsError."""
+        if not self.analytics_open:
+            await self.open_analytics()
+            if self._stack is not None:
+                await self._start_analytics(self._stack)
+
+    async def _declare_analytics(self) -> None:
+        subscription = self.analytics.subscription()
+        await self.adapters.bus.declare(subscription.queue, subscription.types)
+
+    async def _start_analytics(self, stack: AsyncExitStack) -> None:
+        await self.adapters.bus.consume(self.analytics.subscription())
+        await self.analytics.start()
+        stack.push_async_callback(self.analytics.stop)
 
     async def close(self) -> None:
         await self.analytics.close()
@@ -157,8 +184,9 @@ def _assemble(settings: Settings, adapters: Adapters) -> System:
         documents, clock, bus.hint, base_url=settings.base_url, notify_urls=settings.notify_urls,
         notify_timeout_seconds=settings.notify_timeout_seconds, webhook_allow_private=settings.webhook_allow_private,
     )  # fmt: skip
+    warehouse = late_warehouse(_warehouse_place(settings))
     analytics = build_analytics(
-        documents, SqlWarehouse(_warehouse_url(settings)), registry, clock, collect_seconds=settings.collect_seconds,
+        documents, warehouse, registry, clock, collect_seconds=settings.collect_seconds,
         site_counts=publishing.site_counts, media=publishing.media, work_folder=folders,
     )  # fmt: skip
     return System(
@@ -173,7 +201,8 @@ def _assemble(settings: Settings, adapters: Adapters) -> System:
     )  # fmt: skip
 
 
-def _warehouse_url(settings: Settings) -> str:
+def _warehouse_place(settings: Settings) -> str | Path:
+    """The address of the settings, or the file in the data folder."""
     if settings.warehouse_url is not None:
         return settings.warehouse_url.get_secret_value()
-    return f"sqlite+aiosqlite:///{settings.data_dir / 'warehouse.sqlite'}"
+    return settings.data_dir / "warehouse.sqlite"
