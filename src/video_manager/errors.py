@@ -122,6 +122,14 @@ class RetryableError(WorkError):
         self.retry_after_seconds = retry_after_seconds
 
 
+class Unavailable(RetryableError):
+    """A store or the broker does not answer; it is tried again. The start stops with it after `connect_seconds`,
+    naming the setting and what was found."""
+
+    code = "unavailable"
+    status = 503
+
+
 class ActionRequiredError(WorkError):
     """A person has to do something first (reconnect a channel, free space)."""
 

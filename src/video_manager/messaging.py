@@ -49,7 +49,7 @@ class OutboxRelay:
         self._held: dict[tuple[str, str, str], _Hold] = {}
         self._failures = 0
         self._retry_at = 0.0
-        store.on_unsent(self._woken.set)
+        store.on_unsent(lambda _: self._woken.set())
 
     async def start(self) -> None:
         self._stopping = False

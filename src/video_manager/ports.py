@@ -130,8 +130,9 @@ class DocumentStore(Protocol):
         """How many documents have each value of the field."""
         ...
 
-    async def unsent(self, limit: int = 100) -> list[Unsent]:
-        """Documents with waiting messages, the longest waiting first."""
+    async def unsent(self, limit: int = 100, before: datetime | None = None) -> list[Unsent]:
+        """Documents with waiting messages, the longest waiting first. With `before` only those whose longest waiting
+        message was written earlier than that."""
         ...
 
     async def mark_sent(self, collection: str, id: str, message_ids: Sequence[str]) -> None:
@@ -142,8 +143,8 @@ class DocumentStore(Protocol):
         """The time of the longest waiting message: the lag of the outbox."""
         ...
 
-    def on_unsent(self, wake: Callable[[], None]) -> None:
-        """Call `wake` after every write in this process that left messages in an outbox."""
+    def on_unsent(self, wake: Callable[[Unsent], None]) -> None:
+        """Call `wake` after every write in this process that put messages into an outbox, with those messages."""
         ...
 
 

@@ -37,6 +37,21 @@ class Profile(StrEnum):
     CLUSTER = "cluster"
 
 
+class Documents(StrEnum):
+    SQLITE = "sqlite"
+    MONGODB = "mongodb"
+
+
+class Files(StrEnum):
+    FOLDER = "folder"
+    GRIDFS = "gridfs"
+
+
+class Bus(StrEnum):
+    EMBEDDED = "embedded"
+    RABBITMQ = "rabbitmq"
+
+
 class Settings(BaseSettings):
     """One field a setting: `data_dir` is VIDEO_MANAGER_DATA_DIR. Durations and sizes carry their unit."""
 
@@ -57,6 +72,27 @@ class Settings(BaseSettings):
     )
     trusted_proxies: Words = Field(
         (), description="Addresses of reverse proxies whose X-Forwarded-For and -Proto are believed."
+    )
+
+    # stores and broker
+    documents: Documents | None = Field(
+        None, description="Where documents are: sqlite (default on the laptop) or mongodb (default in the cluster)."
+    )
+    files: Files | None = Field(
+        None, description="Where video files are: folder (default on the laptop) or gridfs (default in the cluster)."
+    )
+    bus: Bus | None = Field(
+        None,
+        description="What carries messages: embedded (laptop's default) or rabbitmq (cluster's default).",
+    )
+    mongodb_url: SecretStr | None = Field(
+        None, description="MongoDB with its database: mongodb://user:password@host:27017/video_manager."
+    )
+    rabbitmq_url: SecretStr | None = Field(
+        None, description="RabbitMQ with its virtual host: amqp://user:password@host:5672/video_manager."
+    )
+    connect_seconds: float = Field(
+        60.0, ge=0, description="How long a start waits for a store or broker that does not answer yet."
     )
 
     # work
@@ -187,6 +223,34 @@ class Settings(BaseSettings):
             raise ValueError("lease_seconds must be at least three times renew_seconds")
         return self
 
+    @model_validator(mode="after")
+    def _addresses_of_what_is_used(self) -> "Settings":
+        if self.mongodb_url is None and (self.uses_mongodb or self.uses_gridfs):
+            raise ValueError(
+                f"{PREFIX}MONGODB_URL is missing: name the MongoDB, for example mongodb://mongodb/video_manager"
+            )
+        if self.rabbitmq_url is None and self.uses_rabbitmq:
+            raise ValueError(f"{PREFIX}RABBITMQ_URL is missing: name the RabbitMQ, for example amqp://rabbitmq/")
+        if self.warehouse_url is None and self.profile is Profile.CLUSTER:
+            raise ValueError(
+                f"{PREFIX}WAREHOUSE_URL is missing: name the PostgreSQL of analytics, for example "
+                "postgresql+asyncpg://user:password@host/video_manager"
+            )
+        return self
+
+    @property
+    def uses_mongodb(self) -> bool:
+        """For documents."""
+        return (self.documents or _OF_PROFILE[self.profile][0]) is Documents.MONGODB
+
+    @property
+    def uses_gridfs(self) -> bool:
+        return (self.files or _OF_PROFILE[self.profile][1]) is Files.GRIDFS
+
+    @property
+    def uses_rabbitmq(self) -> bool:
+        return (self.bus or _OF_PROFILE[self.profile][2]) is Bus.RABBITMQ
+
     @property
     def base_url(self) -> str:
         """Where people reach the system, without a slash at the end."""
@@ -196,6 +260,12 @@ class Settings(BaseSettings):
     @property
     def published_folder(self) -> Path:
         return self.published_dir or self.data_dir / "published"
+
+
+_OF_PROFILE = {
+    Profile.LAPTOP: (Documents.SQLITE, Files.FOLDER, Bus.EMBEDDED),
+    Profile.CLUSTER: (Documents.MONGODB, Files.GRIDFS, Bus.RABBITMQ),
+}
 
 
 def read_settings(**overrides: Any) -> Settings:

@@ -91,7 +91,7 @@ def _expected(error: Exception) -> CommandError | None:
     from video_manager.errors import SettingsError, VideoManagerError
 
     if isinstance(error, SettingsError):
-        return CommandError(error.detail, Exit.NOT_REACHABLE)
+        return CommandError(error.detail, Exit.WRONG_SETTINGS)
     return CommandError(error.detail, Exit.FAILED) if isinstance(error, VideoManagerError) else None
 
 

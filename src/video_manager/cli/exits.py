@@ -12,7 +12,9 @@ class Exit(IntEnum):
     WRONG_INPUT = 2
     """Wrong usage or input, also what the server refuses (unknown id, not allowed now)."""
     NOT_REACHABLE = 3
-    """The system cannot be reached or started: wrong settings, no answer, not signed in."""
+    """The system, a store or the broker does not answer, or we are not signed in."""
+    WRONG_SETTINGS = 4
+    """A setting is wrong: an address, credentials, a permission, a server that is too old."""
     INTERRUPTED = 130
     """Ctrl-C."""
 

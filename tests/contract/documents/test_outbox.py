@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 from tests.contract.messages import message
 
-from video_manager.ports import CollectionSpec, DocumentStore
+from video_manager.ports import CollectionSpec, DocumentStore, Unsent
 
 NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 
@@ -63,17 +63,20 @@ async def test_nothing_waits_at_first(store: DocumentStore) -> None:
     assert await store.oldest_unsent() is None
 
 
-async def test_every_write_with_messages_wakes(store: DocumentStore) -> None:
-    woken = 0
-
-    def wake() -> None:
-        nonlocal woken
-        woken += 1
-
-    store.on_unsent(wake)
+async def test_every_write_with_messages_wakes_with_them(store: DocumentStore) -> None:
+    woken: list[Unsent] = []
+    store.on_unsent(woken.append)
     await store.insert("things", "a", {"id": "a"})
-    assert woken == 0
-    await store.insert("things", "b", {"id": "b"}, outbox=[message("m1")])
-    assert woken == 1
-    await store.replace("things", "a", 1, {"id": "a"}, outbox=[message("m2")])
-    assert woken == 2
+    assert woken == []
+    first, second = message("m1"), message("m2")
+    await store.insert("things", "b", {"id": "b"}, outbox=[first])
+    await store.replace("things", "a", 1, {"id": "a"}, outbox=[second])
+    assert woken == [Unsent("things", "b", (first,)), Unsent("things", "a", (second,))]
+
+
+async def test_unsent_before_a_time_leaves_out_the_newer(store: DocumentStore) -> None:
+    for name, seconds in (("old", 0), ("new", 2.5)):
+        await store.insert("things", name, {"id": name}, outbox=[message(name, time=NOW + timedelta(seconds=seconds))])
+    assert [one.id for one in await store.unsent(before=NOW)] == []
+    assert [one.id for one in await store.unsent(before=NOW + timedelta(seconds=1))] == ["old"]
+    assert [one.id for one in await store.unsent(before=NOW + timedelta(seconds=3))] == ["old", "new"]

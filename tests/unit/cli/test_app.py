@@ -31,10 +31,10 @@ def test_wrong_usage_is_told_and_exits_2(cli: Cli, arguments: list[str]) -> None
     assert done.out == ""
 
 
-def test_wrong_settings_exit_3(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_wrong_settings_exit_4(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("VIDEO_MANAGER_PORT", "many")
     done = cli("videos", "list")
-    assert done.code == 3
+    assert done.code == 4
     assert "VIDEO_MANAGER_PORT" in done.err
     assert "many" in done.err
 

@@ -6,7 +6,7 @@ longest waiting document. The functions run inside SQLite.
 
 import json
 from collections.abc import Sequence
-from datetime import UTC
+from datetime import UTC, datetime
 
 from video_manager.contracts.envelope import Envelope
 from video_manager.ports import INBOX_LIMIT
@@ -16,11 +16,12 @@ def packed_messages(messages: Sequence[Envelope]) -> str | None:
     """None for no messages: the index of waiting documents leaves those out."""
     if not messages:
         return None
-    return json.dumps([[_fixed_width(one), one.model_dump(mode="json")] for one in messages])
+    return json.dumps([[fixed_width(one.time), one.model_dump(mode="json")] for one in messages])
 
 
-def _fixed_width(message: Envelope) -> str:
-    return message.time.astimezone(UTC).isoformat(timespec="microseconds")
+def fixed_width(time: datetime) -> str:
+    """Comparing these texts compares the times."""
+    return time.astimezone(UTC).isoformat(timespec="microseconds")
 
 
 def unpacked_messages(outbox: str) -> tuple[Envelope, ...]:

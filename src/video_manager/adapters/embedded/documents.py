@@ -38,7 +38,7 @@ class SqliteDocuments:
     def __init__(self, path: Path) -> None:
         self._path = path
         self._specs: dict[str, CollectionSpec] = {}
-        self._wakes: list[Callable[[], None]] = []
+        self._wakes: list[Callable[[Unsent], None]] = []
         self._connections: list[aiosqlite.Connection] = []
         self._turns = itertools.count()
 
@@ -100,7 +100,7 @@ class SqliteDocuments:
             await self._write(statement, values)
         except sqlite3.IntegrityError as error:
             raise self._taken(collection, id, error) from error
-        self._wake(outbox)
+        self._wake(collection, id, outbox)
         return Stored(id, 1, body, boxes.unpacked_inbox(inbox))
 
     async def get(self, collection: str, id: str) -> Stored | None:
@@ -131,7 +131,7 @@ class SqliteDocuments:
             raise self._taken(collection, id, error) from error
         if not changed:
             raise _stale(collection, id, revision)
-        self._wake(outbox)
+        self._wake(collection, id, outbox)
         # A second statement rather than RETURNING, which the SQLite of some supported systems does not know. Should
         # another process write in between, its message ids are here too, and its revision makes the next save fail.
         rows = await self._read(f"SELECT inbox FROM {table} WHERE id = ?", (id,))  # noqa: S608 - checked name
@@ -185,7 +185,7 @@ class SqliteDocuments:
         rows = await self._read(statement, values)
         return {bool(value) if boolean else value: count for value, boolean, count in rows}
 
-    async def unsent(self, limit: int = 100) -> list[Unsent]:
+    async def unsent(self, limit: int = 100, before: datetime | None = None) -> list[Unsent]:
         if not self._specs:
             return []
         each = " UNION ALL ".join(
@@ -193,7 +193,9 @@ class SqliteDocuments:
             "WHERE outbox IS NOT NULL"
             for name in self._specs
         )
-        rows = await self._read(f"{each} ORDER BY since LIMIT ?", (limit,))
+        earlier = "WHERE since < ?" if before is not None else ""
+        values = (limit,) if before is None else (boxes.fixed_width(before), limit)
+        rows = await self._read(f"SELECT * FROM ({each}) {earlier} ORDER BY since LIMIT ?", values)  # noqa: S608
         return [Unsent(name, id, boxes.unpacked_messages(outbox)) for name, id, outbox, _ in rows]
 
     async def mark_sent(self, collection: str, id: str, message_ids: Sequence[str]) -> None:
@@ -207,13 +209,13 @@ class SqliteDocuments:
         longest = await self.unsent(limit=1)
         return longest[0].messages[0].time if longest else None
 
-    def on_unsent(self, wake: Callable[[], None]) -> None:
+    def on_unsent(self, wake: Callable[[Unsent], None]) -> None:
         self._wakes.append(wake)
 
-    def _wake(self, outbox: Sequence[Envelope]) -> None:
+    def _wake(self, collection: str, id: str, outbox: Sequence[Envelope]) -> None:
         if outbox:
             for wake in self._wakes:
-                wake()
+                wake(Unsent(collection, id, tuple(outbox)))
 
     def _spec(self, collection: str) -> CollectionSpec:
         if collection not in self._specs:
