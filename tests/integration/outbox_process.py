@@ -32,7 +32,7 @@ class Ring:
         self.store = SqliteDocuments(folder / "documents.db")
         self.bus = SqliteBus(folder / "bus.db", Backoff(0.02, 0.2))
         self.tokens = Repository(self.store, CollectionSpec("tokens", indexed=("steps",)), Token)
-        self.relay = OutboxRelay(self.store, self.bus, SystemClock(), interval_seconds=0.1)
+        self.relay = OutboxRelay(self.store, self.bus, SystemClock(), sweep_seconds=0.1, alone=True)
 
     async def start(self) -> None:
         await self.store.open()

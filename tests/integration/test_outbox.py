@@ -1,6 +1,7 @@
 """The relay between the real document store and the real bus."""
 
 import asyncio
+import sys
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
@@ -19,10 +20,12 @@ from video_manager.adapters.embedded.queue_consumer import Backoff
 from video_manager.contracts.envelope import Body, Envelope
 from video_manager.contracts.events import RenderFinished, VersionReady
 from video_manager.errors import PermanentError
-from video_manager.messaging import HandlerTable, OutboxRelay
+from video_manager.messaging import HandlerTable
+from video_manager.outbox import OutboxRelay
 from video_manager.ports import CollectionSpec, Op, Subscription, Where
 
 KILLS = 8
+WRITES = 150
 
 
 class FlakyBus(SqliteBus):
@@ -61,7 +64,7 @@ async def system(tmp_path: Path) -> AsyncIterator[System]:
     await store.open()
     await store.register(CollectionSpec("things"))
     await bus.open()
-    relay = OutboxRelay(store, bus, SystemClock(), interval_seconds=0.05)
+    relay = OutboxRelay(store, bus, SystemClock(), sweep_seconds=0.05)
     yield System(store, bus, relay, [])
     await relay.stop()
     await bus.close()
@@ -177,6 +180,110 @@ async def test_after_stop_nothing_is_sent_and_start_goes_on(system: System) -> N
     assert system.got == []
     await system.relay.start()
     await until(lambda: system.got == ["m"])
+
+
+async def test_what_stops_is_sent_first(system: System) -> None:
+    await system.consume("version.*")
+    await system.relay.start()
+    for n in range(300):
+        await system.store.insert("things", f"{n}", {"id": f"{n}"}, outbox=[message(f"m{n}")])
+    await system.relay.stop()
+    assert await system.store.unsent() == []
+    await until(lambda: len(system.got) == 300)
+
+
+async def test_what_is_written_is_published_once_and_from_memory(system: System) -> None:
+    await system.consume("version.*")
+    await system.relay.start()
+    for n in range(100):
+        await system.store.insert("things", f"{n}", {"id": f"{n}"}, outbox=[message(f"m{n}"), message(f"n{n}")])
+    await until_empty(system.store)
+    published = [id for batch in system.bus.published for id in batch]
+    assert sorted(published) == sorted(f"{letter}{n}" for letter in "mn" for n in range(100))
+
+
+class GatedBus(SqliteBus):
+    """Publishes when it is let."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(path)
+        self.gate = asyncio.Event()
+        self.asked = 0
+
+    async def publish(self, envelopes: Sequence[Envelope]) -> None:
+        self.asked += len(envelopes)
+        await self.gate.wait()
+        await super().publish(envelopes)
+
+
+async def test_processes_leave_each_others_fresh_messages_alone(system: System, tmp_path: Path) -> None:
+    """The other one's are taken only when they have waited too long: then it has died."""
+    clock = VirtualClock()
+    ours, others = GatedBus(tmp_path / "ours.db"), GatedBus(tmp_path / "others.db")
+    store = SqliteDocuments(tmp_path / "documents.db")
+    relays = [OutboxRelay(system.store, ours, clock), OutboxRelay(store, others, clock)]
+    for part in (store, ours, others):
+        await part.open()
+    others.gate.set()
+    try:
+        await store.register(CollectionSpec("things"))
+        for relay in relays:
+            await relay.start()
+        await system.store.insert("things", "a", {"id": "a"}, outbox=[message("m", time=clock.now())])
+        for _ in range(29):
+            await clock.advance(0.1)
+            await asyncio.sleep(0.01)
+        assert (ours.asked, others.asked) == (1, 0)
+        for _ in range(100):
+            await clock.advance(0.1)
+            await asyncio.sleep(0.01)
+            if others.asked:
+                break
+        assert others.asked == 1
+        ours.gate.set()
+        for relay in relays:
+            await relay.stop()
+        assert ours.asked == 1
+    finally:
+        for part in (store, ours, others):
+            await part.close()
+
+
+async def test_after_a_failure_memory_is_bounded_and_nothing_is_lost(
+    system: System, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("video_manager.outbox.MOST_IN_HAND", 10)
+    await system.consume("version.*")
+    await system.relay.start()
+    system.bus.failures = 2
+    for n in range(60):
+        await system.store.insert("things", f"{n}", {"id": f"{n}"}, outbox=[message(f"m{n}")])
+        assert len(system.relay._in_hand) <= 10
+    await until(lambda: set(system.got) == {f"m{n}" for n in range(60)})
+    await until_empty(system.store)
+    assert not system.relay._in_hand
+
+
+@pytest.mark.slow
+async def test_many_processes_publish_every_message_once(tmp_path: Path) -> None:
+    """Each start sweeps; it must not take what the processes before it are just publishing."""
+    bus, got = SqliteBus(tmp_path / "bus.db"), []
+
+    async def handle(envelope: Envelope) -> None:
+        got.append(envelope.id)
+
+    await bus.open()
+    await bus.consume(Subscription("q", ("version.*",), handle))
+    writers = []
+    try:
+        for n in range(3):
+            module = ("-m", "tests.integration.outbox_writer", str(tmp_path), f"w{n}", str(WRITES))
+            writers.append(await asyncio.create_subprocess_exec(sys.executable, *module))
+        assert [await writer.wait() for writer in writers] == [0, 0, 0]
+        await until(lambda: len(set(got)) == 3 * WRITES)
+        assert len(got) == 3 * WRITES
+    finally:
+        await bus.close()
 
 
 @pytest.mark.slow
