@@ -19,7 +19,9 @@ EVENTS: tuple[type[Body], ...] = (
     events.MetricsCollected,
 )  # fmt: skip
 
-HINTS: tuple[type[Body], ...] = (events.JobProgress, events.NotificationCreated)
+HINTS: tuple[type[Body], ...] = (
+    events.JobProgress, events.NotificationCreated, events.GeneratorRegistered, events.GeneratorRemoved,
+)  # fmt: skip
 """Sent to watchers only; may be lost."""
 
 _BY_TYPE: dict[str, type[Body]] = {kind.type: kind for kind in (*COMMANDS, *EVENTS, *HINTS)}

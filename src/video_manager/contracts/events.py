@@ -31,6 +31,8 @@ class VersionReady(Body):
 
 
 class VersionFailed(Body):
+    """It could not be made; `error` says why."""
+
     type: ClassVar[str] = "version.failed"
     video_id: str
     version: int
@@ -207,6 +209,20 @@ class NotificationCreated(Body):
     type: ClassVar[str] = "notification.created"
     notification_id: str
     title: str
+
+
+class GeneratorRegistered(Body):
+    """Only a hint for `watch`: a worker outside our package said what it makes, or described it anew."""
+
+    type: ClassVar[str] = "generator.registered"
+    generator: str
+
+
+class GeneratorRemoved(Body):
+    """Only a hint for `watch`: an administrator removed a generator of a worker outside our package."""
+
+    type: ClassVar[str] = "generator.removed"
+    generator: str
 
 
 PUBLICATION_EVENTS: tuple[type[_PublicationChanged], ...] = (

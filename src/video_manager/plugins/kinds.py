@@ -1,5 +1,6 @@
 """The five plugin kinds by name, and how one plugin is described to people and programs."""
 
+from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
@@ -18,7 +19,8 @@ class PluginKind(StrEnum):
 
 class PluginDescription(BaseModel):
     """A plugin as the API and the forms show it. `limits` is set for publishers; `external` is a worker of its
-    own, known only by this description."""
+    own, known only by this description. Of those, `last_seen_at` is when the worker last said that it is there, and
+    `offline` that this is too long ago: requests are taken and wait for it."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -29,3 +31,5 @@ class PluginDescription(BaseModel):
     json_schema: dict[str, Any]
     limits: PlatformLimits | None = None
     external: bool = False
+    last_seen_at: datetime | None = None
+    offline: bool = False

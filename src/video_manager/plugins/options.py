@@ -10,6 +10,7 @@ from pydantic import ValidationError
 
 from video_manager.errors import FieldError, InvalidInput
 from video_manager.plugins.api import SOURCE_FILE_FORMAT, Options
+from video_manager.plugins.schema_limits import check_limits, check_size
 
 Schema = Mapping[str, Any]
 
@@ -53,20 +54,35 @@ def validate_by_schema(schema: Schema, options: Mapping[str, Any], owner: str) -
 
 
 def check_schema(schema: Schema, field: str) -> None:
-    """Raises InvalidInput unless this is a JSON Schema of an object that refers to nothing outside itself."""
+    """Raises InvalidInput unless this is a JSON Schema of an object within the limits of `schema_limits`."""
     # Imported here because only workers of their own need it, while every plugin process loads this module.
     from jsonschema import Draft202012Validator  # noqa: PLC0415
     from jsonschema.exceptions import SchemaError  # type: ignore[import-untyped]  # noqa: PLC0415
 
+    check_size(schema, field)
     try:
         Draft202012Validator.check_schema(schema)
     except SchemaError as error:
         raise InvalidInput.field(field, f"no valid JSON Schema (2020-12): {error.message[:300]}") from error
     if schema.get("type") != "object":
         raise InvalidInput.field(field, 'the schema must have "type": "object" at its top')
-    for reference in _references(schema):
-        if not reference.startswith("#"):
-            raise InvalidInput.field(field, f"$ref {reference!r} leaves the schema; only references with # are allowed")
+    check_limits(schema, field)
+    _check_defaults(schema, field)
+
+
+def _check_defaults(schema: Schema, field: str) -> None:
+    """A default that its own option refuses would make every request without that option fail."""
+    from jsonschema import Draft202012Validator  # noqa: PLC0415 - see check_schema
+    from referencing import Registry as References  # noqa: PLC0415
+
+    whole = Draft202012Validator(schema, registry=References())
+    for name, part in schema.get("properties", {}).items():
+        values = [("default", part["default"])] if isinstance(part, Mapping) and "default" in part else []
+        values += [("x-draw", value) for value in part.get("x-draw", ())] if isinstance(part, Mapping) else []
+        for keyword, value in values:
+            error = next(whole.evolve(schema=part).iter_errors(value), None)
+            if error is not None:
+                raise InvalidInput.field(field, f"{keyword} of the option {name!r}: {error.message[:300]}")
 
 
 def find_source_ids(schema: Schema, options: Mapping[str, Any]) -> list[str]:
@@ -157,17 +173,6 @@ def _resolve(root: Schema, schema: Schema) -> Schema:
 def _properties(root: Schema, schema: Schema) -> dict[str, Schema]:
     found = _resolve(root, schema).get("properties", {})
     return {name: part for name, part in found.items() if isinstance(part, Mapping)}
-
-
-def _references(schema: Any) -> Iterator[str]:
-    if isinstance(schema, Mapping):
-        for key, value in schema.items():
-            if key in {"$ref", "$dynamicRef"} and isinstance(value, str):
-                yield value
-            yield from _references(value)
-    elif isinstance(schema, list):
-        for value in schema:
-            yield from _references(value)
 
 
 # ---- errors -----------------------------------------------------------------------------------------------

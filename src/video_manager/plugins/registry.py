@@ -1,6 +1,7 @@
 """Which plugins there are, and their options: the one place that services ask."""
 
 from collections.abc import Iterable, Mapping
+from datetime import datetime
 from pathlib import Path
 from typing import Any, cast
 
@@ -110,6 +111,11 @@ class Registry:
             raise InvalidInput.field(_FIELDS[kind], f"{name!r} is a worker of its own and cannot run here")
         return self._plugins[kind][name].plugin
 
+    def is_external(self, kind: PluginKind, name: str) -> bool:
+        """Whether a worker of its own does this; False also for unknown names."""
+        known = self._descriptions[kind].get(name)
+        return known is not None and known.external
+
     # ---- options ------------------------------------------------------------------------------------------
 
     def resolve_options(self, kind: PluginKind, name: str, given: Mapping[str, Any], seed: int) -> dict[str, Any]:
@@ -174,19 +180,27 @@ class Registry:
 
     # ---- workers of their own -----------------------------------------------------------------------------
 
-    def register_external(self, name: str, title: str, schema: Mapping[str, Any], description: str = "") -> None:
-        """Make a generator outside our package known, or renew its description. Raises InvalidInput for a wrong
-        name or schema, AlreadyExists when a generator of ours has the name."""
+    def check_external(self, name: str, schema: Mapping[str, Any], schema_field: str = "json_schema") -> None:
+        """Raises InvalidInput for a wrong name or schema, AlreadyExists when a generator of ours has the name."""
         try:
             check_name(PluginKind.GENERATOR, name, "name")
         except SettingsError as error:
             raise InvalidInput.field("name", error.detail) from error
         if name in self._plugins[PluginKind.GENERATOR]:
             raise AlreadyExists(f"the generator {name!r} is built in or installed; choose another name")
-        check_schema(schema, "json_schema")
+        check_schema(schema, schema_field)
+
+    def register_external(
+        self, name: str, title: str, schema: Mapping[str, Any], description: str = "", *,
+        last_seen_at: datetime | None = None, offline: bool = False,
+    ) -> None:  # fmt: skip
+        """Make a generator outside our package known, or renew its description. Raises like `check_external`."""
+        known = self._descriptions[PluginKind.GENERATOR].get(name)
+        if known is None or not known.external or known.json_schema != schema:
+            self.check_external(name, schema)
         self._descriptions[PluginKind.GENERATOR][name] = PluginDescription(
             kind=PluginKind.GENERATOR, name=name, title=title, description=description, json_schema=dict(schema),
-            external=True,
+            external=True, last_seen_at=last_seen_at, offline=offline,
         )  # fmt: skip
 
     def remove_external(self, name: str) -> bool:
