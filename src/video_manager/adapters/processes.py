@@ -11,6 +11,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from video_manager.adapters.process_groups import end_group
 from video_manager.errors import ActionRequiredError, PermanentError, RetryableError, StorageFull, WorkError
 from video_manager.plugins.calls import ErrorKind, Failure, HostCall, HostLine, Task
 from video_manager.ports import PluginCall, ProgressCallback
@@ -81,7 +82,7 @@ class ProcessRunner:
             try:
                 yield process, reader
             finally:
-                await _kill_group(process)
+                await end_group(process)
         finally:
             transport.close()
 
@@ -146,14 +147,6 @@ async def _keep_tail(stream: asyncio.StreamReader | None, log: deque[bytes]) -> 
         size += len(chunk)
         while size - len(log[0]) > _LOG_TAIL_BYTES:
             size -= len(log.popleft())
-
-
-async def _kill_group(process: asyncio.subprocess.Process) -> None:
-    """Kill the child and all it started, and wait for it, also while our own task is being cancelled."""
-    with contextlib.suppress(ProcessLookupError, PermissionError):
-        os.killpg(process.pid, signal.SIGKILL)
-    if process.returncode is None:
-        await asyncio.shield(process.wait())
 
 
 def _raised(failure: Failure) -> WorkError | StorageFull:

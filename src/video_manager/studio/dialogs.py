@@ -16,10 +16,15 @@ Handler = Callable[[], Any]
 
 
 class Dialog:
-    """A dialog with a heading, a body that scrolls, and a row of buttons."""
+    """A dialog with a heading, a body that scrolls, and a row of buttons. It belongs to the page, not to what was
+    pressed: a live event may draw that anew under the open dialog."""
 
     def __init__(self, title: str, *, wide: bool = False) -> None:
-        self._dialog = ui.dialog()
+        with context.client.layout:
+            self._place = ui.element()  # NiceGUI removes a dialog together with the element it was made in
+        self._place.visible = False
+        with self._place:
+            self._dialog = ui.dialog()
         with self._dialog, box("vm-dialog vm-wide-dialog" if wide else "vm-dialog") as frame:
             frame.props["role"] = "dialog"
             frame.props["aria-label"] = title
@@ -34,6 +39,8 @@ class Dialog:
 
         async def remove() -> None:
             await asyncio.sleep(REMOVE_SECONDS)
+            if not self._place.is_deleted:
+                self._place.delete()
             if not self._dialog.is_deleted:
                 self._dialog.delete()
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from video_manager.adapters.process_groups import end_group
 from video_manager.adapters.processes import ProcessRunner
 from video_manager.errors import PermanentError, RetryableError
 from video_manager.ports import PluginCall
@@ -26,6 +27,16 @@ def report(progress, stage):
     if progress > 0:
         print("rendering", flush=True)
 asyncio.run(ProcessRunner().run(PluginCall("render", payload, Path(sys.argv[2])), report))
+"""
+
+
+# Frees half a gigabyte when it ends, which takes the kernel longer than its parent's end.
+LEADER = """
+import os, time
+if os.fork() == 0:
+    memory = bytearray(500 * 1024 * 1024)
+    print(os.getpid(), flush=True)
+time.sleep(60)
 """
 
 
@@ -47,6 +58,22 @@ def test_killing_the_worker_kills_all_it_started(tmp_path: Path) -> None:
     while (alive := [process for process in group if _is_alive(process)]) and time.monotonic() < deadline:
         time.sleep(0.02)
     assert alive == []
+
+
+@pytest.mark.parametrize("interruptions", [0, 2])
+async def test_the_end_of_a_group_is_the_end_of_all_of_it(interruptions: int) -> None:
+    leader = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", LEADER, stdout=asyncio.subprocess.PIPE, start_new_session=True
+    )
+    assert leader.stdout is not None
+    other = int(await leader.stdout.readline())
+    ending = asyncio.ensure_future(end_group(leader))
+    for _ in range(interruptions):
+        await asyncio.sleep(0)
+        ending.cancel()
+    await asyncio.wait({ending})
+    assert not _is_alive(other)
+    assert ending.cancelled() == (interruptions > 0)
 
 
 async def test_the_render_is_nicer_than_the_server(tmp_path: Path) -> None:

@@ -1,12 +1,14 @@
 """Every page opens, says what to do when it is empty, and its buttons lose their power with the person's rights."""
 
 import asyncio
+import gc
 from datetime import UTC, datetime
 
 import pytest
 from nicegui import ElementFilter, ui
 from tests.unit.studio.conftest import Studio
 
+from video_manager.contracts.envelope import Envelope
 from video_manager.domain import publication
 from video_manager.domain.access import SYSTEM, Role
 from video_manager.domain.model import derived_id
@@ -71,9 +73,9 @@ async def test_a_viewer_is_offered_nothing_that_changes(studio: Studio) -> None:
     await user.should_see("Your role may look, but not decide.")
 
 
-def _button(label: str) -> ui.button:
-    """The icon button with this label."""
-    return next(one for one in ElementFilter(kind=ui.button) if one.props.get("aria-label") == label)
+def _button(label: str) -> ui.element:
+    """The icon button, or the calendar's entry, with this label."""
+    return next(one for one in ElementFilter() if one.props.get("aria-label") == label)
 
 
 async def _press(user: object, label: str) -> None:
@@ -146,18 +148,40 @@ async def test_a_title_is_only_text(studio: Studio) -> None:
         assert "<img src=x" not in page.text
 
 
-async def test_go_on_takes_up_what_waited_for_the_channel_to_be_repaired(studio: Studio) -> None:
-    publishing = studio.system.publishing
-    folder = derived_id("channel", "folder")
+def _approved(title: str) -> Approved:
     master = MediaFile(
         id="m", role=MediaRole.MASTER, name="m.mp4", content_type="video/mp4", size_bytes=3, sha256="a" * 64
     )
-    approved = Approved(
-        video_id="v", version=1, channel_id=folder, platform="folder", metadata=Metadata(title="Lighthouse"),
-        master=master, approved_by="Rita",
+    return Approved(
+        video_id="v", version=1, channel_id=derived_id("channel", "folder"), platform="folder",
+        metadata=Metadata(title=title), master=master, approved_by="Rita",
     )  # fmt: skip
+
+
+async def test_what_is_open_stays_open_when_the_calendar_changes(studio: Studio) -> None:
+    publishing, now = studio.system.publishing, datetime.now(UTC)
+    for id in ("near", "far"):
+        planned = publication.create(id, "a", _approved(id), now, publish_at=now)
+        await publishing.repositories[0].add(planned)
+    user = await studio.visitor()
+    await user.open("/calendar")
+    await _press(user, f"{now:%H:%M} near, scheduled")
+    await user.should_see("Open the video")
+    await publishing.service.cancel(studio.admin, "far")
+    told = {"id": "1", "source": "test", "time": now, "correlation_id": "v", "data": {"publication_id": "far"}}
+    await studio.system.adapters.bus.hint(Envelope(type="publication.cancelled", subject="far", **told))
+    await user.should_not_see("far", retries=50)
+    gc.collect()  # NiceGUI removes what belonged to elements that are gone
+    await user.should_see("Open the video")
+    await _press(user, "Move")
+    await user.should_see("When should it go out?")
+
+
+async def test_go_on_takes_up_what_waited_for_the_channel_to_be_repaired(studio: Studio) -> None:
+    publishing = studio.system.publishing
+    folder = derived_id("channel", "folder")
     now = datetime.now(UTC)
-    claimed = publication.claim(publication.create("p", "a", approved, now), "w", now)
+    claimed = publication.claim(publication.create("p", "a", _approved("Lighthouse"), now), "w", now)
     await publishing.repositories[0].add(publication.require_action(claimed, 1, "the disk is full", now))
     await publishing.service.channels.pause_for(folder, "the disk is full")
     user = await studio.visitor()
