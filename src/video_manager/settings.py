@@ -106,6 +106,13 @@ class Settings(BaseSettings):
     grace_seconds: float = Field(10.0, ge=0, description="How long a shutdown waits for running work.")
     render_timeout_seconds: float = Field(7200.0, gt=0, description="A single render or processing run ends here.")
 
+    late_outbox_seconds: float = Field(
+        60.0, gt=0, description="A message that waits longer to be sent makes `/health/work` say late."
+    )
+    late_job_seconds: float = Field(
+        900.0, gt=0, description="A job that no worker takes for longer makes `/health/work` say late."
+    )
+
     # limits and lifetimes
     max_upload_bytes: int = Field(20 * 2**30, ge=1, description="Largest file that may be sent in.")
     upload_expiry_hours: float = Field(
@@ -250,6 +257,11 @@ class Settings(BaseSettings):
     @property
     def uses_rabbitmq(self) -> bool:
         return (self.bus or _OF_PROFILE[self.profile][2]) is Bus.RABBITMQ
+
+    @property
+    def keeps_data(self) -> bool:
+        """Whether anything that lasts is in `data_dir`, so that one process has it for itself."""
+        return not (self.uses_mongodb and self.uses_gridfs and self.uses_rabbitmq and self.warehouse_url is not None)
 
     @property
     def base_url(self) -> str:

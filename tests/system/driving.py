@@ -74,6 +74,17 @@ class Driver:
         assert video["state"] == "in_review", video["versions"][-1]["error"]
         return video
 
+    def quiet_etag(self, path: str) -> str:
+        """The ETag once the manager has put away what the processing left: that is one more change of the video."""
+        seen: list[str] = []
+
+        def look() -> str | None:
+            seen.append(self.http.get(path).headers["etag"])
+            return seen[-1] if len(seen) > 5 and len(set(seen[-5:])) == 1 else None
+
+        etag: str = wait_for(look, PATIENCE_SECONDS, f"{path} does not come to rest: {seen[-5:]}")
+        return etag
+
     def review(self, video: Json, decision: str, **fields: Any) -> Json:
         number = fields.pop("version", video["versions"][-1]["number"])
         body = {"version": number, "decision": decision, **fields}

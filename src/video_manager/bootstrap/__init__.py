@@ -1,5 +1,6 @@
 """The composition root: the only place that knows adapters and services alike."""
 
-from video_manager.bootstrap.serving import run_embedded, serve
+from video_manager.bootstrap.services import Service
+from video_manager.bootstrap.serving import run_embedded, serve, serve_service
 
-__all__ = ["run_embedded", "serve"]
+__all__ = ["Service", "run_embedded", "serve", "serve_service"]

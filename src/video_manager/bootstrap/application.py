@@ -1,4 +1,4 @@
-"""The web application: the gateway's routes, and the studio on top."""
+"""The web applications: the gateway's routes with the studio on top, or the health of a service alone."""
 
 import sys
 from collections.abc import AsyncIterator, Iterator
@@ -7,10 +7,11 @@ from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from fastapi import FastAPI
 
 from video_manager.analytics.routes import router as analytics_router
-from video_manager.bootstrap.probes import observe, probes_of
+from video_manager.bootstrap.probes import health_of
 from video_manager.bootstrap.system import System
 from video_manager.gateway.app import GatewayParts, create_app
 from video_manager.gateway.events import EventFeed
+from video_manager.gateway.health import health_routes
 from video_manager.gateway.idempotency import IdempotencyRecords
 from video_manager.gateway.local_secrets import session_secret
 from video_manager.manager import job_routes, plugin_routes
@@ -18,7 +19,6 @@ from video_manager.manager.routes import router as manager_router
 from video_manager.notifications.routes import router as notifications_router
 from video_manager.publishing.routes import api_router as publishing_router
 from video_manager.publishing.site.routes import public_router
-from video_manager.telemetry import new_registry
 
 UNUSED_CLIENTS = ("aiohttp", "requests")
 """Only the client halves of NiceGUI's socket libraries use them, if they are there; we only serve. Not loading them
@@ -28,17 +28,7 @@ takes a tenth off the start."""
 def build_application(system: System, *, workers: bool, studio: bool = True) -> FastAPI:
     """With `workers` the application's lifespan also runs every service's handlers and timers."""
     settings, bus = system.settings, system.adapters.bus
-    registry, secret = new_registry(), session_secret(settings)
-    observe(system, registry)
-
-    @asynccontextmanager
-    async def running() -> AsyncIterator[None]:
-        async with AsyncExitStack() as stack:
-            stack.push_async_callback(system.close)
-            if workers:
-                await system.start(stack)
-            yield
-
+    secret = session_secret(settings)
     app = create_app(
         GatewayParts(
             settings=settings,
@@ -48,7 +38,7 @@ def build_application(system: System, *, workers: bool, studio: bool = True) -> 
             operations=system.operations,
             events=EventFeed(bus),
             session_secret=secret,
-            registry=registry,
+            health=health_of(system),
             api_routers=(
                 manager_router(system.videos, system.reviews, system.adapters.files),
                 plugin_routes.router(system.registry),
@@ -58,13 +48,34 @@ def build_application(system: System, *, workers: bool, studio: bool = True) -> 
                 analytics_router(system.analytics.service),
             ),
             public_routers=(public_router(system.publishing.site),),
-            probes=probes_of(system),
-            lifespan=(running,),
+            lifespan=(lambda: _running(system, workers=workers),),
         )
     )
     if studio:
         _mount_studio(app, system)
     return app
+
+
+def build_health_application(system: System) -> FastAPI:
+    """For a service that nobody calls: its port tells how it does, and nothing else."""
+
+    @asynccontextmanager
+    async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
+        async with _running(system, workers=True):
+            yield
+
+    app = FastAPI(title="Video Manager", openapi_url=None, docs_url=None, redoc_url=None, lifespan=lifespan)
+    app.include_router(health_routes(health_of(system, open_metrics=True)))
+    return app
+
+
+@asynccontextmanager
+async def _running(system: System, *, workers: bool) -> AsyncIterator[None]:
+    async with AsyncExitStack() as stack:
+        stack.push_async_callback(system.close)
+        if workers:
+            await system.start(stack)
+        yield
 
 
 def _mount_studio(app: FastAPI, system: System) -> None:

@@ -1,4 +1,5 @@
-"""The laptop profile's data folder: one system at a time, and a note of where it is to be reached."""
+"""The data folder: in the laptop profile one system at a time, and a note of where it is to be reached. In the cluster
+profile it holds nothing that lasts, and processes may share it."""
 
 import asyncio
 import fcntl
@@ -29,6 +30,13 @@ async def locked(data_dir: Path) -> AsyncIterator[None]:
         yield
     finally:
         os.close(descriptor)
+
+
+@asynccontextmanager
+async def shared(data_dir: Path) -> AsyncIterator[None]:
+    """Make the folder for work that does not last. Raises SettingsError when it cannot be used."""
+    os.close(_open(data_dir))
+    yield
 
 
 def _open(data_dir: Path) -> int:

@@ -1,4 +1,4 @@
-"""Runs the system: as a server for people, or inside one command."""
+"""Runs the system, or one service of it: as a server, or inside one command."""
 
 import asyncio
 import contextlib
@@ -7,17 +7,19 @@ import os
 import signal
 import socket
 import sys
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager
 
 import httpx
 import uvicorn
+from fastapi import FastAPI
 
 from video_manager.bootstrap import data_folder
 from video_manager.bootstrap.adapters import opened
-from video_manager.bootstrap.application import build_application
+from video_manager.bootstrap.application import build_application, build_health_application
+from video_manager.bootstrap.services import ALL_SERVICES, API_ONLY, Service
 from video_manager.bootstrap.system import System
-from video_manager.errors import SettingsError
+from video_manager.errors import SettingsError, Unavailable
 from video_manager.gateway.local_secrets import local_actor_token
 from video_manager.settings import Settings
 from video_manager.telemetry import configure_logging
@@ -28,10 +30,31 @@ log = logging.getLogger(__name__)
 
 
 def serve(settings: Settings) -> None:
-    """Start everything in this process and stay until SIGINT or SIGTERM. Raises SettingsError."""
+    """Start everything in this process and stay until SIGINT or SIGTERM. Raises SettingsError, Unavailable."""
+    _prepare_logging(settings)
+    asyncio.run(_serve(settings))
+
+
+def serve_service(settings: Settings, service: Service, generators: Sequence[str] = ()) -> None:
+    """Start one service and stay until SIGINT or SIGTERM: it stops taking work, ends or gives back what it has, and
+    goes. Raises SettingsError, Unavailable."""
+    if settings.keeps_data:
+        raise SettingsError(
+            f"`run {service}` needs stores that processes can share (VIDEO_MANAGER_PROFILE=cluster): in the laptop "
+            "profile all services share one process. Start that by `video-manager up`."
+        )
+    if service.serves_people and settings.session_secret is None:
+        raise SettingsError(
+            "VIDEO_MANAGER_SESSION_SECRET is missing: gateway and studio sign sessions with the same one; make it by "
+            "`openssl rand -hex 32`"
+        )
+    _prepare_logging(settings)
+    asyncio.run(_serve_service(settings, service, generators))
+
+
+def _prepare_logging(settings: Settings) -> None:
     configure_logging(settings)
     logging.getLogger("uvicorn.error").setLevel(logging.WARNING)  # our own greeting says that it runs
-    asyncio.run(_serve(settings))
 
 
 async def _serve(settings: Settings) -> None:
@@ -39,31 +62,48 @@ async def _serve(settings: Settings) -> None:
     async with opened(settings) as adapters:
         # An address that somebody gave is tried before anything else starts.
         system = await System.build(settings, adapters, analytics_late=settings.warehouse_url is None)
-        app = build_application(system, workers=True)
-        config = uvicorn.Config(
-            app, log_config=None, access_log=False, timeout_keep_alive=KEEP_ALIVE_SECONDS, server_header=False,
-            proxy_headers=False,
-            timeout_graceful_shutdown=max(1, int(settings.grace_seconds)), ws_max_size=2**20,
-        )  # fmt: skip
-        server = _Server(config, system)
+        server = _Server(build_application(system, workers=True), system, _greet_people)
         try:
-            await server.serve(sockets=[listening])
+            await server.run(listening)
         finally:
             data_folder.withdraw(settings.data_dir)
-        if server.failure is not None:
-            raise server.failure
-        if not server.started:
-            raise SettingsError("the start failed; the log says why")
+
+
+async def _serve_service(settings: Settings, service: Service, generators: Sequence[str]) -> None:
+    listening = _listen(settings)
+    async with opened(settings) as adapters:
+        system = await System.build(settings, adapters, frozenset({service}), generators=generators)
+        if service.serves_people:
+            app = build_application(system, workers=True, studio=service is Service.STUDIO)
+        else:
+            app = build_health_application(system)
+        server = _Server(app, system, lambda system: _greet_operator(system, service))
+        await server.run(listening)
 
 
 class _Server(uvicorn.Server):
-    """Tells people where it is as soon as it answers."""
+    """Greets as soon as it answers."""
 
-    def __init__(self, config: uvicorn.Config, system: System) -> None:
-        super().__init__(config)
+    def __init__(self, app: FastAPI, system: System, greet: Callable[[System], None]) -> None:
+        super().__init__(
+            uvicorn.Config(
+                app, log_config=None, access_log=False, timeout_keep_alive=KEEP_ALIVE_SECONDS, server_header=False,
+                proxy_headers=False, timeout_graceful_shutdown=max(1, int(system.settings.grace_seconds)),
+                ws_max_size=2**20,
+            )
+        )  # fmt: skip
         self._system = system
+        self._greet = greet
         self._finishing: asyncio.Task[None] | None = None
-        self.failure: SettingsError | None = None
+        self._failure: SettingsError | Unavailable | None = None
+
+    async def run(self, listening: socket.socket) -> None:  # type: ignore[override]  # ours is awaited, as `serve` is
+        """Until a signal. Raises what stopped the start."""
+        await self.serve(sockets=[listening])
+        if self._failure is not None:
+            raise self._failure
+        if not self.started:
+            raise SettingsError("the start failed; the log says why")
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -81,16 +121,14 @@ class _Server(uvicorn.Server):
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
         if self.started and not self.should_exit:
-            settings = self._system.settings
-            data_folder.announce(settings.data_dir, _local_url(settings))
-            _greet(settings, self._system.first_password)
+            self._greet(self._system)
             self._finishing = asyncio.create_task(self._finish(), name="finish the start")
 
     async def _finish(self) -> None:
         try:
             await self._system.finish_start()
-        except SettingsError as error:
-            self.failure = error
+        except (SettingsError, Unavailable) as error:
+            self._failure = error
             self.should_exit = True
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
@@ -122,7 +160,9 @@ def _local_url(settings: Settings) -> str:
     return settings.model_copy(update={"public_url": None}).base_url
 
 
-def _greet(settings: Settings, password: str | None) -> None:
+def _greet_people(system: System) -> None:
+    settings, password = system.settings, system.first_password
+    data_folder.announce(settings.data_dir, _local_url(settings))
     lines = [f"The studio is at {settings.base_url}"]
     if password is not None and settings.admin_password is None:
         lines.append(f"Sign in as admin with the password {password}")
@@ -136,6 +176,15 @@ def _greet(settings: Settings, password: str | None) -> None:
     sys.stdout.flush()
 
 
+def _greet_operator(system: System, service: Service) -> None:
+    settings, password = system.settings, system.first_password
+    if password is not None and settings.admin_password is None:
+        # Not through the log: logs are kept and read by more people than this is meant for.
+        sys.stdout.write(f"\n  Sign in as admin with the password {password}\n  It is shown only this once.\n\n")
+        sys.stdout.flush()
+    log.info("%s runs; its health is at %s/health/ready", service, _local_url(settings))
+
+
 @asynccontextmanager
 async def run_embedded(settings: Settings, workers: bool) -> AsyncIterator[httpx.AsyncClient]:
     """The system inside this process, without a port; a client that is signed in as this machine's owner.
@@ -143,7 +192,7 @@ async def run_embedded(settings: Settings, workers: bool) -> AsyncIterator[httpx
     Without `workers` only the API answers: nothing is rendered, published or sent.
     """
     async with opened(settings) as adapters:
-        system = await System.build(settings, adapters)
+        system = await System.build(settings, adapters, ALL_SERVICES if workers else API_ONLY)
         app = build_application(system, workers=workers, studio=False)
         token = local_actor_token(settings.data_dir)
         async with (

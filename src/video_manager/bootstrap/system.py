@@ -4,7 +4,7 @@ import asyncio
 import logging
 import os
 import socket
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from datetime import timedelta
@@ -16,15 +16,16 @@ from video_manager.bootstrap.adapters import Adapters
 from video_manager.bootstrap.folders import work_folders
 from video_manager.bootstrap.late_warehouse import late_warehouse
 from video_manager.bootstrap.sample import request_sample
+from video_manager.bootstrap.services import ALL_SERVICES, Service
 from video_manager.domain.job import Job
 from video_manager.domain.video import Video
 from video_manager.gateway.access import AccessService
 from video_manager.gateway.local_secrets import local_actor_token
 from video_manager.gateway.operations import OperationsService
 from video_manager.gateway.uploads import UploadsService
-from video_manager.generation.handlers import GenerationHandlers
+from video_manager.generation.handlers import GenerationHandlers, render_topic
 from video_manager.generation.service import GenerationService
-from video_manager.manager.handlers import subscribe as subscribe_manager
+from video_manager.manager.handlers import subscription as manager_subscription
 from video_manager.manager.jobs import JOBS, VIDEOS, JobService, LeaseSettings
 from video_manager.manager.lifetimes import Lifetimes
 from video_manager.manager.progress import ProgressService
@@ -43,12 +44,16 @@ from video_manager.worker import WorkerSettings
 
 log = logging.getLogger(__name__)
 
+Step = Callable[[], Awaitable[object]]
+
 
 @dataclass
 class System:
-    """The services, built and open. `start` sets the workers and timers going."""
+    """All services, built and open: any of them may call the others' use cases. `start` sets the handlers and timers
+    of those in `services` going."""
 
     settings: Settings
+    services: frozenset[Service]
     adapters: Adapters
     registry: Registry
     relay: OutboxRelay
@@ -71,15 +76,19 @@ class System:
     _stack: AsyncExitStack | None = None
 
     @classmethod
-    async def build(cls, settings: Settings, adapters: Adapters, *, analytics_late: bool = False) -> "System":
-        """Put the services together and make their collections. Raises SettingsError. With `analytics_late`,
-        `finish_start` does that for analytics."""
+    async def build(
+        cls, settings: Settings, adapters: Adapters, services: frozenset[Service] = ALL_SERVICES, *,
+        generators: Sequence[str] = (), analytics_late: bool = False,
+    ) -> "System":  # fmt: skip
+        """Put the services together and make their collections, for a process that runs `services`. `generators` are
+        those that generation runs here; none means all. Raises SettingsError, Unavailable. With `analytics_late`,
+        `finish_start` opens analytics."""
         if settings.ffmpeg is not None:
             await asyncio.to_thread(ffmpeg_path)  # a wrong one stops the start, not the first render
-        system = _assemble(settings, adapters)
+        system = _assemble(settings, adapters, services, generators)
         try:
             await system.open()
-            if not analytics_late:
+            if system.uses_warehouse and not analytics_late:
                 await system.open_analytics()
         except BaseException:
             await system.close()  # a thread of the warehouse would keep the process from ending
@@ -87,71 +96,92 @@ class System:
         return system
 
     async def open(self) -> None:
-        """Make every collection and schema, and the first administrator."""
+        """Make every collection and schema, and what the first start needs: an administrator, the first channels."""
         for repository in self.repositories:
             await repository.register()
         await self.access.open()
         await self.uploads.open()
         await self.notifications.open()
         await self.publishing.open()
-        self.first_password = await self.access.ensure_first_admin()
+        if Service.PUBLISHING in self.services:
+            await self.publishing.ensure_first_channels()
+        if any(service.serves_people for service in self.services):
+            self.first_password = await self.access.ensure_first_admin()
+
+    @property
+    def uses_warehouse(self) -> bool:
+        return any(service.needs_warehouse for service in self.services)
 
     async def open_analytics(self) -> None:
         await self.analytics.open()
         self.analytics_open = True
 
     async def start(self, stack: AsyncExitStack) -> None:
-        """Start the workers; `stack` stops them in the opposite order.
+        """Start what this process runs; `stack` stops it in the opposite order.
 
-        All queues are declared before the relay sends the first message, so that no event misses a listener.
+        All queues of all services are declared before the relay sends the first message, so that no event misses a
+        listener that has never run yet.
         """
-        bus = self.adapters.bus
+        bus, services = self.adapters.bus, self.services
         self._stack = stack
-        await self.jobs.void_leases()
-        await self.publishing.void_leases()
-        steps: list[tuple[Callable[[], Awaitable[object]], Callable[[], Awaitable[None]] | None]] = [
-            (lambda: subscribe_manager(bus, self.jobs, self.progress), None),
-            (lambda: bus.consume(self.notifications.subscription()), None),
-            (self._declare_analytics, None),
-            (lambda: bus.consume(self.publishing.subscription()), None),
-            (self.processing.start, self.processing.stop),
-            (self.generation.start, self.generation.stop),
-            (self.relay.start, self.relay.stop),
-            (self.jobs.start, self.jobs.stop),
-            (self.lifetimes.start, self.lifetimes.stop),
-            (self.publishing.start, self.publishing.stop),
-            (self.notifications.start, self.notifications.stop),
+        if self.settings.keeps_data:  # then all workers lived in the process that ended
+            await self.jobs.void_leases()
+            await self.publishing.void_leases()
+        await self._declare_queues()
+        steps: list[tuple[Service | None, Step, Step | None]] = [
+            (Service.MANAGER, lambda: bus.consume(manager_subscription(self.jobs, self.progress)), None),
+            (Service.NOTIFICATIONS, lambda: bus.consume(self.notifications.subscription()), None),
+            (Service.PUBLISHING, lambda: bus.consume(self.publishing.subscription()), None),
+            (Service.PROCESSING, self.processing.start, self.processing.stop),
+            (Service.GENERATION, self.generation.start, self.generation.stop),
+            (None, self.relay.start, self.relay.stop),
+            (Service.MANAGER, self.jobs.start, self.jobs.stop),
+            (Service.MANAGER, self.lifetimes.start, self.lifetimes.stop),
+            (Service.PUBLISHING, self.publishing.start, self.publishing.stop),
+            (Service.NOTIFICATIONS, self.notifications.start, self.notifications.stop),
         ]
-        for start, stop in steps:
+        for service, start, stop in steps:
+            if service is not None and service not in services:
+                continue
             await start()
             if stop is not None:
                 stack.push_async_callback(stop)
-        if self.settings.sample_video:
+        if self.settings.sample_video and services == ALL_SERVICES:
             await request_sample(self.videos)
         if self.analytics_open:
             await self._start_analytics(stack)
 
     async def finish_start(self) -> None:
         """What the first page can do without. Raises SettingsError."""
-        if not self.analytics_open:
+        if self.uses_warehouse and not self.analytics_open:
             await self.open_analytics()
             if self._stack is not None:
                 await self._start_analytics(self._stack)
 
-    async def _declare_analytics(self) -> None:
-        subscription = self.analytics.subscription()
-        await self.adapters.bus.declare(subscription.queue, subscription.types)
+    async def _declare_queues(self) -> None:
+        subscriptions = [
+            manager_subscription(self.jobs, self.progress), self.notifications.subscription(),
+            self.analytics.subscription(), self.publishing.subscription(), *self.processing.subscriptions(),
+        ]  # fmt: skip
+        queues = {subscription.queue: subscription.types for subscription in subscriptions}
+        # Of every generator, whichever this process runs: a command waits for a worker that comes later.
+        queues |= {(topic := render_topic(name)): (topic,) for name in self.registry.installed_generators()}
+        for queue, types in queues.items():
+            await self.adapters.bus.declare(queue, types)
 
     async def _start_analytics(self, stack: AsyncExitStack) -> None:
-        await self.adapters.bus.consume(self.analytics.subscription())
-        await self.analytics.start()
-        stack.push_async_callback(self.analytics.stop)
+        if Service.ANALYTICS in self.services:
+            await self.adapters.bus.consume(self.analytics.subscription())
+            await self.analytics.start()
+            stack.push_async_callback(self.analytics.stop)
 
     async def close(self) -> None:
         await self.analytics.close()
 
 
-def _assemble(settings: Settings, adapters: Adapters) -> System:
+def _assemble(
+    settings: Settings, adapters: Adapters, services: frozenset[Service], generators: Sequence[str]
+) -> System:
     documents, files, bus, clock = adapters.documents, adapters.files, adapters.bus, adapters.clock
     registry = load_registry(settings.plugin_folder)
     folders = work_folders(settings.data_dir / "work")
@@ -178,7 +208,7 @@ def _assemble(settings: Settings, adapters: Adapters) -> System:
         "clock": clock, "settings": worker, "name": f"{socket.gethostname()}-{os.getpid()}",
     }  # fmt: skip
     work = settings.data_dir / "work"
-    generation = GenerationService(work_root=work / "render", slots=settings.render_slots, **common)
+    generation = GenerationService(work_root=work / "render", slots=settings.render_slots, only=generators, **common)
     processing = ProcessingService(work_root=work / "process", slots=settings.processing_slots, **common)
     notifications = build_notifications(
         documents, clock, bus.hint, base_url=settings.base_url, notify_urls=settings.notify_urls,
@@ -190,9 +220,9 @@ def _assemble(settings: Settings, adapters: Adapters) -> System:
         site_counts=publishing.site_counts, media=publishing.media, work_folder=folders,
     )  # fmt: skip
     return System(
-        settings=settings, adapters=adapters, registry=registry, relay=OutboxRelay(documents, bus, clock),
-        access=access, uploads=uploads, operations=OperationsService(bus, files, access.audit), jobs=job_service,
-        videos=service, lifetimes=lifetimes,
+        settings=settings, services=services, adapters=adapters, registry=registry,
+        relay=OutboxRelay(documents, bus, clock), access=access, uploads=uploads,
+        operations=OperationsService(bus, files, access.audit), jobs=job_service, videos=service, lifetimes=lifetimes,
         reviews=ReviewService(videos, service, registry, clock, publishing.service, uploads, files, lifetimes),
         progress=ProgressService(videos, job_service, lifetimes, clock),
         generation=GenerationHandlers(generation, bus), processing=ProcessingHandlers(processing, bus),

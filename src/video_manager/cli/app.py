@@ -88,8 +88,10 @@ def _show_usage(error: typer.TyperException) -> None:
 
 def _expected(error: Exception) -> CommandError | None:
     """Our own errors, which the embedded system may raise; None for a surprise, which keeps its stack trace."""
-    from video_manager.errors import SettingsError, VideoManagerError
+    from video_manager.errors import SettingsError, Unavailable, VideoManagerError
 
+    if isinstance(error, Unavailable):
+        return CommandError(error.detail, Exit.NOT_REACHABLE)
     if isinstance(error, SettingsError):
         return CommandError(error.detail, Exit.WRONG_SETTINGS)
     return CommandError(error.detail, Exit.FAILED) if isinstance(error, VideoManagerError) else None

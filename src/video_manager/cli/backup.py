@@ -1,12 +1,15 @@
 """`backup` and `restore`."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from video_manager.cli.exits import CommandError
 from video_manager.cli.output import note, size_text
+
+if TYPE_CHECKING:
+    from video_manager.settings import Settings
 
 
 def register(app: typer.Typer) -> None:
@@ -22,7 +25,7 @@ def backup(file: Annotated[Path, typer.Argument(help="The file to write (.tar); 
     from video_manager.cli.archive import write_archive
     from video_manager.settings import read_settings
 
-    data_dir = read_settings().data_dir
+    data_dir = _own_folder(read_settings())
     if not data_dir.is_dir():
         raise CommandError(f"there is no data folder {data_dir}")
     if file.exists():
@@ -40,6 +43,15 @@ def restore(
     from video_manager.cli.archive import read_archive
     from video_manager.settings import read_settings
 
-    data_dir = read_settings().data_dir
+    data_dir = _own_folder(read_settings())
     restored = read_archive(file, data_dir)
     note(f"{restored.files} files, {size_text(restored.size_bytes)}, are back in {data_dir}. Start: video-manager up")
+
+
+def _own_folder(settings: "Settings") -> Path:
+    if not settings.keeps_data:
+        raise CommandError(
+            "in the cluster profile everything that lasts is in MongoDB and PostgreSQL: back those up by their own "
+            "tools (mongodump, pg_dump); docs/deployment.md says how"
+        )
+    return settings.data_dir

@@ -13,7 +13,7 @@ import httpx
 
 from video_manager.cli.client import Api
 from video_manager.cli.exits import CommandError, Exit
-from video_manager.settings import Profile, Settings
+from video_manager.settings import Settings
 from video_manager.telemetry import configure_logging
 
 ANSWER_SECONDS = 15.0
@@ -22,21 +22,20 @@ ANSWER_SECONDS = 15.0
 
 @asynccontextmanager
 async def connect(settings: Settings, *, workers: bool = False) -> AsyncIterator[Api]:
-    """The API of this data folder's system. `workers` says that an embedded system has to do the work, too."""
+    """The API of this data folder's system. `workers` says that an embedded system has to do the work, too; in the
+    cluster its services do."""
     server = await _running_server(settings.data_dir)
     if server is not None:
         async with _remote(settings, server) as http:
             yield Api(http, embedded=False)
         return
-    if settings.profile is Profile.CLUSTER:
-        raise CommandError("no server of the cluster profile was started with this data folder", Exit.NOT_REACHABLE)
     from video_manager.bootstrap import run_embedded
 
     quiet = settings if "log_level" in settings.model_fields_set else settings.model_copy(
         update={"log_level": "WARNING"}
     )  # fmt: skip
     configure_logging(quiet)
-    async with run_embedded(quiet, workers=workers) as http:
+    async with run_embedded(quiet, workers=workers and settings.keeps_data) as http:
         yield Api(http, embedded=True)
 
 

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from video_manager.cli.exits import CommandError, Exit
+from video_manager.cli.exits import CommandError
 
 SERVICES = ("gateway", "studio", "manager", "generation", "processing", "publishing", "notifications", "analytics")
 
@@ -24,16 +24,17 @@ def up() -> None:
 
 def run(
     service: Annotated[str, typer.Argument(help=f"One of: {', '.join(SERVICES)}.")],
+    generator: Annotated[
+        list[str] | None,
+        typer.Option("--generator", help="With `generation`: a generator to run here; again for more. Default: all."),
+    ] = None,
 ) -> None:
-    """Run one service by itself (cluster profile)."""
-    from video_manager.settings import Profile, read_settings
-
+    """Run one service by itself (cluster profile). SIGTERM lets it end or give back what it works on."""
     if service not in SERVICES:
         raise CommandError(f"there is no service {service!r}; there are: {', '.join(SERVICES)}")
-    if read_settings().profile is Profile.LAPTOP:
-        raise CommandError(
-            f"`run {service}` needs the cluster profile (VIDEO_MANAGER_PROFILE=cluster): in the laptop profile all "
-            "services share one process. Start that by `video-manager up`.",
-            Exit.NOT_REACHABLE,
-        )
-    raise CommandError("this release has the laptop profile only; start it by `video-manager up`", Exit.NOT_REACHABLE)
+    if generator and service != "generation":
+        raise CommandError(f"--generator belongs to `run generation`, not to `run {service}`")
+    from video_manager.bootstrap import Service, serve_service
+    from video_manager.settings import read_settings
+
+    serve_service(read_settings(), Service(service), generator or ())

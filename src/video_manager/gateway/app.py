@@ -3,14 +3,13 @@
 import asyncio
 import contextlib
 import logging
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import NoReturn
 from urllib.parse import urlsplit
 
 from fastapi import APIRouter, FastAPI, Request
-from prometheus_client import CollectorRegistry
 from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
 from starlette.middleware.sessions import SessionMiddleware
@@ -25,7 +24,7 @@ from video_manager.gateway.docs_page import docs_routes
 from video_manager.gateway.events import EventFeed, event_routes
 from video_manager.gateway.guard import Guard
 from video_manager.gateway.headers import SecurityHeaders
-from video_manager.gateway.health import Probe, health_routes
+from video_manager.gateway.health import Health, health_routes
 from video_manager.gateway.idempotency import Idempotency, IdempotencyRecords
 from video_manager.gateway.limits import BodyLimit
 from video_manager.gateway.login import login_routes
@@ -62,10 +61,9 @@ class GatewayParts:
     operations: OperationsService
     events: EventFeed
     session_secret: str
-    registry: CollectorRegistry
+    health: Health
     api_routers: Sequence[APIRouter] = ()
     public_routers: Sequence[APIRouter] = ()
-    probes: Mapping[str, Probe] = field(default_factory=dict)
     lifespan: Sequence[Hook] = ()
 
 
@@ -84,7 +82,7 @@ def create_app(parts: GatewayParts) -> FastAPI:
         redirect_slashes=False,
     )
     install_problems(app)
-    app.include_router(health_routes(parts.probes, parts.registry))
+    app.include_router(health_routes(parts.health))
     app.include_router(login_routes(parts.access, origins))
     for router in parts.public_routers:
         app.include_router(router)
@@ -109,7 +107,7 @@ def _middlewares(parts: GatewayParts, origins: Origins) -> list[Middleware]:
     public: list[BaseRoute] = [route for router in parts.public_routers for route in router.routes]
     stack = [
         Middleware(SecurityHeaders, https=https),
-        Middleware(Observation, metrics=HttpMetrics(parts.registry)),
+        Middleware(Observation, metrics=HttpMetrics(parts.health.registry)),
         Middleware(TusHeaders, prefix=UPLOADS),
         # Uploads count for themselves; the studio's own upload fields send whole files.
         Middleware(BodyLimit, by_prefix={UPLOADS: None, "/_nicegui/client": settings.max_upload_bytes}),

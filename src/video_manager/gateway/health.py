@@ -3,6 +3,8 @@
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import asdict, dataclass, field
+from datetime import datetime
 
 from fastapi import APIRouter, Request
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
@@ -20,8 +22,36 @@ PROBE_TIMEOUT_SECONDS = 3.0
 logger = logging.getLogger(__name__)
 
 
-def health_routes(probes: Mapping[str, Probe], registry: CollectorRegistry) -> APIRouter:
+@dataclass(frozen=True)
+class WorkFigures:
+    """Whether work moves: what stands still while every process answers shows here. Ages in seconds; None: nothing
+    waits, or this process has not handled a message yet."""
+
+    outbox_lag_seconds: float
+    oldest_unclaimed_job_seconds: float | None
+    last_message_handled_at: datetime | None
+    late: tuple[str, ...] = ()
+    """Which of the figures are above their limits."""
+
+
+WorkReport = Callable[[], Awaitable[WorkFigures]]
+"""Looks at the stores and puts the figures into the metrics, too."""
+
+
+@dataclass(frozen=True)
+class Health:
+    """What the health routes ask. With `open_metrics` anybody who reaches the port may read the metrics: for the
+    services whose port serves nothing else."""
+
+    registry: CollectorRegistry
+    probes: Mapping[str, Probe] = field(default_factory=dict)
+    work: WorkReport | None = None
+    open_metrics: bool = False
+
+
+def health_routes(health: Health) -> APIRouter:
     router = APIRouter(tags=["health"])
+    probes, registry = health.probes, health.registry
 
     @router.get("/health/live")
     @router.head("/health/live", include_in_schema=False)
@@ -37,18 +67,43 @@ def health_routes(probes: Mapping[str, Probe], registry: CollectorRegistry) -> A
         fine = all(state == "ok" for state in states.values())
         return JSONResponse({"status": "ok" if fine else "unavailable", "dependencies": states}, 200 if fine else 503)
 
+    @router.get("/health/work", responses={503: {"description": "Work stands still, or cannot be looked at."}})
+    @router.head("/health/work", include_in_schema=False)
+    async def work() -> JSONResponse:
+        """Whether work moves: 503 when messages or jobs wait longer than the limits of the settings. For alarms, not
+        for restarts: a restart does not help when a worker is missing."""
+        figures = await _figures(health)
+        if figures is None:
+            return JSONResponse({"status": "unavailable"}, 503)
+        shown = {"status": "late" if figures.late else "ok", **asdict(figures)}
+        shown["last_message_handled_at"] = (at := figures.last_message_handled_at) and at.isoformat()
+        return JSONResponse(shown, 503 if figures.late else 200)
+
     @router.get("/metrics", response_class=Response, responses={200: {"content": {"text/plain": {}}}})
     @router.head("/metrics", include_in_schema=False)
     async def metrics(request: Request) -> Response:
         """Prometheus text, for this machine itself and for administrators."""
-        if not _from_this_machine(request):
+        if not health.open_metrics and not _from_this_machine(request):
             actor = getattr(request.state, "actor", None)
             if not isinstance(actor, Actor):
                 raise Unauthenticated("metrics from another machine need an API key with the role admin")
             actor.require(Right.ADMINISTER)
+        await _figures(health)
         return Response(generate_latest(registry), media_type=CONTENT_TYPE_LATEST)
 
     return router
+
+
+async def _figures(health: Health) -> WorkFigures | None:
+    """None when a store does not answer: then the metrics show the last figures, and `ready` says what is gone."""
+    if health.work is None:
+        return WorkFigures(0.0, None, None)
+    try:
+        async with asyncio.timeout(PROBE_TIMEOUT_SECONDS):
+            return await health.work()
+    except Exception as error:  # noqa: BLE001 - whatever it is, there are no figures
+        logger.warning("the work cannot be looked at: %s", error or type(error).__name__)
+        return None
 
 
 async def _state(name: str, probe: Probe) -> str:

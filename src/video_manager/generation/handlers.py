@@ -8,6 +8,11 @@ from video_manager.ports import MessageBus, Subscription
 from video_manager.worker import WorkerHandlers
 
 
+def render_topic(generator: str) -> str:
+    """The command to the workers of a generator, and the queue in which it waits for them."""
+    return f"{Render.type}.{generator}"
+
+
 class GenerationHandlers(WorkerHandlers):
     def __init__(self, service: GenerationService, bus: MessageBus) -> None:
         super().__init__(service.worker, bus)
@@ -17,7 +22,8 @@ class GenerationHandlers(WorkerHandlers):
         """One durable queue for each generator, called like its command."""
         table = HandlerTable({Render: self._render})
         return [
-            Subscription(f"render.{name}", (f"render.{name}",), table, prefetch=1) for name in self._service.generators
+            Subscription(render_topic(name), (render_topic(name),), table, prefetch=1)
+            for name in self._service.generators
         ]
 
     async def _render(self, message: Envelope, body: Render) -> None:

@@ -1,6 +1,6 @@
 """Runs generators: one job, one render in a process of its own, its files into the file store."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from video_manager.domain.job import Job, JobResult
 from video_manager.domain.video import MediaRole
-from video_manager.errors import PermanentError
+from video_manager.errors import PermanentError, SettingsError
 from video_manager.plugins.calls import RenderAnswer, RenderCall, Task
 from video_manager.plugins.registry import Registry
 from video_manager.ports import Clock, FileStore, JobDesk, MessageBus, PluginCall, PluginRunner, ProgressCallback
@@ -28,13 +28,21 @@ class RenderWork(BaseModel):
 
 
 class GenerationService:
-    """`environment` are the secrets and settings handed to generators."""
+    """`environment` are the secrets and settings handed to generators. `only` names the generators that this process
+    runs; none means all. Raises SettingsError for one that is not installed."""
 
     def __init__(
         self, *, desk: JobDesk, files: FileStore, runner: PluginRunner, registry: Registry, bus: MessageBus,
         clock: Clock, work_root: Path, slots: int, name: str, settings: WorkerSettings | None = None,
-        environment: Mapping[str, str] | None = None,
+        environment: Mapping[str, str] | None = None, only: Sequence[str] = (),
     ) -> None:  # fmt: skip
+        installed = registry.installed_generators()
+        if unknown := sorted(set(only) - set(installed)):
+            raise SettingsError(
+                f"there is no generator {', '.join(unknown)} here; installed are: {', '.join(sorted(installed))}"
+            )
+        self.generators = list(dict.fromkeys(only)) or installed
+        """The generators that this process runs."""
         self._files = files
         self._runner = runner
         self._registry = registry
@@ -43,11 +51,6 @@ class GenerationService:
             name, self.render, desk=desk, files=files, bus=bus, clock=clock, work_root=work_root, slots=slots,
             settings=settings or WorkerSettings(),
         )  # fmt: skip
-
-    @property
-    def generators(self) -> list[str]:
-        """The generators that this process can run."""
-        return self._registry.installed_generators()
 
     async def render(self, job: Job, folder: Path, progress: ProgressCallback) -> JobResult:
         """Fetch the sources, render, store the files."""

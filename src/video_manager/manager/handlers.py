@@ -8,13 +8,13 @@ from video_manager.contracts.envelope import Body, Envelope
 from video_manager.manager.jobs import JobService
 from video_manager.manager.progress import ProgressService
 from video_manager.messaging import HandlerTable
-from video_manager.ports import Consumer, MessageBus, Subscription
+from video_manager.ports import Subscription
 
 QUEUE = "manager"
 
 
-async def subscribe(bus: MessageBus, jobs: JobService, progress: ProgressService) -> Consumer:
-    """Start consuming the manager's queue."""
+def subscription(jobs: JobService, progress: ProgressService) -> Subscription:
+    """The manager's queue."""
     methods: dict[type[Body], Callable[[Envelope, Any], Awaitable[None]]] = {
         commands.OpenJob: lambda message, body: jobs.open(body, message),
         commands.CancelJob: lambda _, body: jobs.cancel(body),
@@ -28,4 +28,4 @@ async def subscribe(bus: MessageBus, jobs: JobService, progress: ProgressService
     }
     methods.update(dict.fromkeys(events.PUBLICATION_EVENTS, progress.publication_changed))
     table = HandlerTable(methods)
-    return await bus.consume(Subscription(QUEUE, table.types, table))
+    return Subscription(QUEUE, table.types, table)

@@ -41,9 +41,12 @@ class Publishing:
     repositories: tuple[Repository[Publication], Repository[Channel], Repository[SitePage], Repository[Visit]]
 
     async def open(self) -> None:
-        """Make the collections, and at the first start the default channels."""
+        """Make the collections."""
         for repository in self.repositories:
             await repository.register()
+
+    async def ensure_first_channels(self) -> None:
+        """At the first start: the site and the folder. Where publishing itself runs, as it needs to reach them."""
         await self.service.channels.ensure_defaults(self.shelves.url)
         await self.shelves.remove_abandoned()
 

@@ -1,6 +1,6 @@
 """The whole gateway on the real embedded adapters, with one account per role."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +17,7 @@ from video_manager.domain.access import SYSTEM, Role
 from video_manager.gateway.access import AccessService
 from video_manager.gateway.app import GatewayParts, create_app
 from video_manager.gateway.events import EventFeed
+from video_manager.gateway.health import Health, Probe
 from video_manager.gateway.idempotency import IdempotencyRecords
 from video_manager.gateway.operations import OperationsService
 from video_manager.gateway.passwords import Passwords
@@ -65,7 +66,9 @@ async def sign_in(client: httpx.AsyncClient, name: str, password: str = PASSWORD
 
 
 @asynccontextmanager
-async def started_world(settings: Settings, *, people: bool = True, **parts: object) -> AsyncIterator[World]:
+async def started_world(
+    settings: Settings, *, people: bool = True, probes: Mapping[str, Probe] | None = None, **parts: object
+) -> AsyncIterator[World]:
     folder: Path = settings.data_dir
     store, files, bus = (
         SqliteDocuments(folder / "documents.db"),
@@ -93,7 +96,7 @@ async def started_world(settings: Settings, *, people: bool = True, **parts: obj
             operations=OperationsService(bus, files, access.audit),
             events=EventFeed(bus),
             session_secret="s" * 64,
-            registry=new_registry(),
+            health=Health(new_registry(), probes or {}),
             **parts,  # type: ignore[arg-type]
         )
         app = create_app(made)

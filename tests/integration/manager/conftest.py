@@ -17,7 +17,7 @@ from video_manager.domain.access import Actor, Role
 from video_manager.domain.job import Job, JobResult
 from video_manager.domain.video import CheckReport, MediaFile, MediaRole, Suggestion, Video
 from video_manager.errors import NotFound
-from video_manager.manager.handlers import subscribe
+from video_manager.manager.handlers import subscription
 from video_manager.manager.jobs import JOBS, VIDEOS, JobService, LeaseSettings
 from video_manager.manager.lifetimes import Lifetimes
 from video_manager.manager.progress import ProgressService
@@ -205,7 +205,7 @@ async def played(tmp_path: Path) -> AsyncIterator[Played]:
 
     everything = ("render.paint", "processing", "publication.*", "version.*", "review.*", "video.*", "job.cancelled")
     await bus.consume(Subscription("everything", everything, note))
-    await subscribe(bus, job_service, ProgressService(videos, job_service, lifetimes, clock))
+    await bus.consume(subscription(job_service, ProgressService(videos, job_service, lifetimes, clock)))
     relay = OutboxRelay(store, bus, clock)
     await relay.start()
     yield Played(service, reviews, job_service, lifetimes, videos, jobs, files, sent, publishing, relay, bus, seen)

@@ -129,6 +129,7 @@ async def open_world(
     )  # fmt: skip
     try:
         await publishing.open()
+        await publishing.ensure_first_channels()
         yield World(root, documents, files, publishing)
     finally:
         await publishing.stop()

@@ -15,6 +15,7 @@ async def test_the_first_start_makes_a_site_and_a_folder(world: World) -> None:
     assert folder.account_name == str(world.published)
     await world.publishing.service.delete_channel(RITA, FOLDER)
     await world.publishing.open()
+    await world.publishing.ensure_first_channels()
     assert [one.value.id for one in (await world.publishing.service.channels.list(VIC)).items] == [SITE]
 
 

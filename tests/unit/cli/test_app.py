@@ -41,8 +41,8 @@ def test_wrong_settings_exit_4(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> Non
 
 def test_one_service_alone_needs_the_cluster_profile(cli: Cli) -> None:
     done = cli("run", "manager")
-    assert done.code == 3
-    assert "needs the cluster profile" in done.err
+    assert done.code == 4
+    assert "VIDEO_MANAGER_PROFILE=cluster" in done.err
 
 
 def test_version(cli: Cli) -> None:
