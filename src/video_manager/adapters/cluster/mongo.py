@@ -75,6 +75,8 @@ class MongoConnection:
         self._connect_seconds = connect_seconds
         self._client: AsyncMongoClient[dict[str, Any]] | None = None
         self._database: AsyncDatabase[dict[str, Any]] | None = None
+        self._users = 0
+        self._opening = asyncio.Lock()
 
     @property
     def database(self) -> AsyncDatabase[dict[str, Any]]:
@@ -84,9 +86,20 @@ class MongoConnection:
         return self._database
 
     async def open(self) -> None:
-        """Again without effect, so that the two stores that share the connection need not know of each other."""
-        if self._client is not None:
-            return
+        """Each store that shares the connection opens and closes it; the last one to close ends it."""
+        async with self._opening:
+            if self._client is None:
+                await self._connect()
+            self._users += 1
+
+    async def close(self) -> None:
+        """Without effect when it is not open."""
+        self._users = max(self._users - 1, 0)
+        if self._users == 0 and self._client is not None:
+            client, self._client, self._database = self._client, None, None
+            await client.close()
+
+    async def _connect(self) -> None:
         client = _client(self._url)
         try:
             database = client.get_default_database(
@@ -104,11 +117,6 @@ class MongoConnection:
             await client.close()
             raise
         self._client, self._database = client, database
-
-    async def close(self) -> None:
-        client, self._client, self._database = self._client, None, None
-        if client is not None:
-            await client.close()
 
     async def ping(self) -> None:
         """Raises Unavailable when the server does not answer."""

@@ -1,0 +1,244 @@
+"""Documents in MongoDB: one Mongo document an aggregate, so that every write is one atomic change of one document.
+
+Its fields: `_id`, `revision`, `write` (which write made this revision), `body` (with `exact` and `folded`, see
+document_bodies), `inbox`, `outbox`, `waiting`.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+import pymongo
+from bson import ObjectId
+from pymongo import IndexModel, ReturnDocument
+from pymongo.asynchronous.collection import AsyncCollection
+from pymongo.errors import DuplicateKeyError, OperationFailure
+
+from video_manager.adapters.cluster import document_bodies as bodies
+from video_manager.adapters.cluster import document_outbox as boxes
+from video_manager.adapters.cluster import document_queries as queries
+from video_manager.adapters.cluster.mongo import SETTING, MongoConnection, explained
+from video_manager.contracts.envelope import Envelope
+from video_manager.errors import AlreadyExists, Conflict, SettingsError, StaleRevision
+from video_manager.ports import CollectionSpec, Query, Scalar, Stored, Unsent, Where
+
+INDEX_SECONDS = 600.0
+"""A new index on a large collection takes longer than an operation may."""
+
+_BATCH = 1000
+_SHOWN = {"revision": 1, "body": 1, "exact": 1, "inbox": 1}
+_CONFLICTS = frozenset({85, 86})
+"""IndexOptionsConflict, IndexKeySpecsConflict."""
+
+Document = dict[str, Any]
+
+
+class MongoDocuments:
+    """DocumentStore in the database of the connection, which the first of its stores opens and closes."""
+
+    def __init__(self, connection: MongoConnection) -> None:
+        self._connection = connection
+        self._specs: dict[str, CollectionSpec] = {}
+        self._wakes: list[Callable[[Unsent], None]] = []
+
+    async def open(self) -> None:
+        await self._connection.open()
+
+    async def close(self) -> None:
+        await self._connection.close()
+
+    async def register(self, spec: CollectionSpec) -> None:
+        queries.check_spec(spec)
+        collection = self._connection.database[spec.name]
+        try:
+            with explained(), pymongo.timeout(INDEX_SECONDS):
+                await collection.create_indexes(_indexes(spec))
+        except DuplicateKeyError as error:
+            raise SettingsError(
+                f"{SETTING}: {spec.name} holds values twice that this release wants unique "
+                f"({error.details and error.details.get('errmsg')}); start the former release and change one of them"
+            ) from error
+        except OperationFailure as error:
+            if error.code not in _CONFLICTS:
+                raise
+            raise SettingsError(
+                f"{SETTING}: {spec.name} has an index that another release or a person made in another way "
+                f"({error.details and error.details.get('errmsg')}): drop that index, then start again"
+            ) from error
+        self._specs[spec.name] = spec
+
+    async def insert(
+        self, collection: str, id: str, body: Mapping[str, Any], *, outbox: Sequence[Envelope] = (),
+        handled: str | None = None,
+    ) -> Stored:  # fmt: skip
+        spec, write = self._spec(collection), ObjectId()
+        fields = {**bodies.content(spec, body), **boxes.of_new_document(outbox, handled)}
+        try:
+            with explained(_named(collection, id)):
+                await self._collection(spec).insert_one({"_id": id, "revision": 1, "write": write, **fields})
+        except DuplicateKeyError as error:
+            if await self._written(spec, id, write) is None:
+                raise _taken(spec, id, error) from error
+        self._wake(collection, id, outbox)
+        return Stored(id, 1, body, frozenset(fields.get("inbox", ())))
+
+    async def get(self, collection: str, id: str) -> Stored | None:
+        with explained():
+            found = await self._collection(self._spec(collection)).find_one({"_id": {"$eq": id}}, _SHOWN)
+        return _stored(found) if found is not None else None
+
+    async def get_many(self, collection: str, ids: Sequence[str]) -> list[Stored]:
+        wanted = {"_id": {"$in": list(ids)}}
+        with explained():
+            found = await self._collection(self._spec(collection)).find(wanted, _SHOWN, batch_size=_BATCH).to_list()
+        by_id = {stored.id: stored for stored in map(_stored, found)}
+        return [by_id[id] for id in ids if id in by_id]
+
+    async def replace(
+        self, collection: str, id: str, revision: int, body: Mapping[str, Any], *,
+        outbox: Sequence[Envelope] = (), handled: str | None = None,
+    ) -> Stored:  # fmt: skip
+        spec, write = self._spec(collection), ObjectId()
+        fields = {name: {"$literal": value} for name, value in bodies.content(spec, body).items()}
+        changes: list[Document] = [
+            {"$set": {"revision": revision + 1, "write": write, **fields, **boxes.appended(outbox, handled)}}
+        ]
+        if absent := [name for name in bodies.OPTIONAL if name not in fields]:
+            changes.append({"$unset": absent})
+        try:
+            with explained(_named(collection, id)):
+                changed = await self._collection(spec).find_one_and_update(
+                    {"_id": {"$eq": id}, "revision": revision}, changes, {"inbox": 1},
+                    return_document=ReturnDocument.AFTER,
+                )  # fmt: skip
+        except DuplicateKeyError as error:
+            raise _taken(spec, id, error) from error
+        changed = changed or await self._written(spec, id, write)
+        if changed is None:
+            raise _stale(collection, id, revision)
+        self._wake(collection, id, outbox)
+        return Stored(id, revision + 1, body, frozenset(changed.get("inbox", ())))
+
+    async def _written(self, spec: CollectionSpec, id: str, write: ObjectId) -> Document | None:
+        """The document, if this very write made its present revision. The driver repeats a write whose answer was lost,
+        and a server that does not remember the first one (it was restarted meanwhile) refuses the second."""
+        with explained():
+            return await self._collection(spec).find_one({"_id": {"$eq": id}, "write": write}, {"inbox": 1})
+
+    async def delete(self, collection: str, id: str, revision: int | None = None) -> bool:
+        documents = self._collection(self._spec(collection))
+        wanted: Document = {"_id": {"$eq": id}, "waiting": {"$eq": None}}
+        if revision is not None:
+            wanted["revision"] = revision
+        with explained():
+            if (await documents.delete_one(wanted)).deleted_count:
+                return True
+            found = await documents.find_one({"_id": {"$eq": id}}, {"revision": 1})
+        if found is None:
+            return False
+        if revision is not None and found["revision"] != revision:
+            raise _stale(collection, id, revision)
+        raise Conflict(f"{id} in {collection} still has messages to send: delete it again in a moment")
+
+    async def find(self, collection: str, query: Query) -> list[Stored]:
+        spec = self._spec(collection)
+        wanted, order = queries.selection(spec, query)
+        if query.limit < 1:  # to MongoDB, 0 means all
+            return []
+        with explained():
+            found = self._collection(spec).find(
+                wanted, _SHOWN, sort=order, limit=query.limit, batch_size=min(query.limit, _BATCH)
+            )
+            return [_stored(document) for document in await found.to_list()]
+
+    async def count(self, collection: str, where: Sequence[Where] = ()) -> int:
+        spec = self._spec(collection)
+        wanted = queries.conditions(spec, where)
+        with explained():
+            return await self._collection(spec).count_documents(wanted)
+
+    async def count_by(self, collection: str, field: str, where: Sequence[Where] = ()) -> dict[Scalar, int]:
+        spec = self._spec(collection)
+        stages: list[Document] = [
+            {"$match": queries.conditions(spec, where)},
+            {"$group": {"_id": f"${queries.field_of(spec, field)}", "count": {"$sum": 1}}},
+        ]
+        with explained():
+            groups = await (await self._collection(spec).aggregate(stages)).to_list()
+        return {group["_id"]: group["count"] for group in groups}
+
+    async def unsent(self, limit: int = 100, before: datetime | None = None) -> list[Unsent]:
+        if not self._specs or limit < 1:
+            return []
+        names = list(self._specs)
+        stages = boxes.waiting_documents(names, limit, before)
+        with explained():
+            found = await (await self._connection.database[names[0]].aggregate(stages, batchSize=_BATCH)).to_list()
+        return [Unsent(one["collection"], one["_id"], boxes.unpacked(one["outbox"])) for one in found]
+
+    async def mark_sent(self, collection: str, id: str, message_ids: Sequence[str]) -> None:
+        with explained():
+            await self._collection(self._spec(collection)).update_one(
+                {"_id": {"$eq": id}, **boxes.IS_WAITING}, boxes.without(message_ids)
+            )
+
+    async def oldest_unsent(self) -> datetime | None:
+        longest = await self.unsent(limit=1)
+        return longest[0].messages[0].time if longest else None
+
+    def on_unsent(self, wake: Callable[[Unsent], None]) -> None:
+        self._wakes.append(wake)
+
+    def _wake(self, collection: str, id: str, outbox: Sequence[Envelope]) -> None:
+        if outbox:
+            for wake in self._wakes:
+                wake(Unsent(collection, id, tuple(outbox)))
+
+    def _spec(self, collection: str) -> CollectionSpec:
+        if collection not in self._specs:
+            raise ValueError(f"collection {collection!r} is not registered")
+        return self._specs[collection]
+
+    def _collection(self, spec: CollectionSpec) -> AsyncCollection[Document]:
+        return self._connection.database[spec.name]
+
+
+def _indexes(spec: CollectionSpec) -> list[IndexModel]:
+    indexes = [IndexModel("waiting", name="waiting", partialFilterExpression=boxes.IS_WAITING)]
+    indexes += [
+        IndexModel([(f"body.{path}", 1), ("_id", 1)], name=f"by__{path.replace('.', '__')}") for path in spec.indexed
+    ]
+    for path in spec.unique:
+        # Null and missing values are left out: they may occur many times.
+        values = {"$or": [{f"body.{path}": {"$gte": ""}}, {f"body.{path}": {"$gte": float("-inf")}}]}
+        indexes.append(
+            IndexModel(f"body.{path}", name=_unique_index(path), unique=True, partialFilterExpression=values)
+        )
+    return indexes
+
+
+def _unique_index(path: str) -> str:
+    return f"unique__{path.replace('.', '__')}"
+
+
+def _stored(document: Document) -> Stored:
+    inbox = frozenset(document.get("inbox", ()))
+    return Stored(document["_id"], document["revision"], bodies.body_of(document), inbox)
+
+
+def _named(collection: str, id: str) -> str:
+    return f"{id} in {collection}"
+
+
+def _taken(spec: CollectionSpec, id: str, error: DuplicateKeyError) -> AlreadyExists:
+    pattern = (error.details or {}).get("keyPattern", {})
+    for path in spec.unique:
+        if f"body.{path}" in pattern:
+            return AlreadyExists(f"another one in {spec.name} has the same {path}: choose a different value")
+    return AlreadyExists(f"{spec.name} already has {id!r}")
+
+
+def _stale(collection: str, id: str, revision: int) -> StaleRevision:
+    return StaleRevision(
+        f"{id} in {collection} was changed or deleted since revision {revision} was read: load it again and repeat"
+    )
