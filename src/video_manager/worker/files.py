@@ -7,10 +7,22 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_delay, wait_random_exponential
+
 from video_manager.domain.video import MediaFile, MediaRole
-from video_manager.errors import NotFound, PermanentError
+from video_manager.errors import NotFound, PermanentError, Unavailable
 from video_manager.plugins.calls import MadeFile
-from video_manager.ports import FileStore
+from video_manager.ports import FileStore, StoredFile
+
+PATIENCE_SECONDS = 1800.0
+"""How long finished work waits for a file store that does not answer, before all of it is done again."""
+
+
+def _until_available() -> AsyncRetrying:
+    return AsyncRetrying(
+        retry=retry_if_exception_type(Unavailable), wait=wait_random_exponential(multiplier=0.5, max=15),
+        stop=stop_after_delay(PATIENCE_SECONDS), reraise=True,
+    )  # fmt: skip
 
 
 async def fetch_sources(files: FileStore, ids: Iterable[str], folder: Path) -> dict[str, Path]:
@@ -20,7 +32,7 @@ async def fetch_sources(files: FileStore, ids: Iterable[str], folder: Path) -> d
     for index, id in enumerate(dict.fromkeys(ids)):
         try:
             # Ids come from people's options: they never become part of a local path.
-            fetched[id] = await files.fetch(id, folder, f"source-{index}")
+            fetched[id] = await _until_available()(files.fetch, id, folder, f"source-{index}")
         except NotFound as error:
             raise PermanentError(
                 f"the file {id} that the options name is no longer there; send it again and request a new version"
@@ -47,19 +59,20 @@ class Results:
 
     async def store(self, made: MadeFile, role: MediaRole, name: str) -> MediaFile:
         """A file that a plugin handed through unchanged is copied inside the store, any other is moved there."""
-        id = uuid.uuid4().hex
-        self._stored.append(id)
         path = await asyncio.to_thread(made.path.resolve)
-        source_id = self._fetched.get(path)
-        if source_id is None:
-            stored = await self._files.put_path(id, path)
-        else:
-            stored = await self._files.copy(source_id, id)
+        stored = await _until_available()(self._store, path)
         return MediaFile(
-            id=id, role=role, name=f"{name}{made.suffix}", content_type=made.content_type,
+            id=stored.id, role=role, name=f"{name}{made.suffix}", content_type=made.content_type,
             size_bytes=stored.size_bytes, sha256=stored.sha256, width=made.width, height=made.height,
             duration_seconds=made.duration_seconds, frame_rate=made.frame_rate,
         )  # fmt: skip
+
+    async def _store(self, path: Path) -> StoredFile:
+        """Under a new id each time: should a lost answer have meant yes, the sweeper removes what nobody names."""
+        id = uuid.uuid4().hex
+        self._stored.append(id)
+        source_id = self._fetched.get(path)
+        return await (self._files.put_path(id, path) if source_id is None else self._files.copy(source_id, id))
 
 
 async def discard(files: FileStore, ids: Iterable[str]) -> None:

@@ -1,7 +1,7 @@
 """Tells the job desk how an attempt ended, until it is heard."""
 
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 
 from video_manager.domain.job import Job, JobResult
 from video_manager.errors import LeaseLost, StorageFull
@@ -11,6 +11,11 @@ from video_manager.worker.files import discard
 _log = logging.getLogger(__name__)
 
 _DELAYS_SECONDS = (0.2, 0.5, 1.0, 2.0, 4.0, 8.0)
+_LONGEST_DELAY_SECONDS = 15.0
+
+PATIENCE_SECONDS = 1800.0
+"""How long an end waits for a store that is gone: a result may be an hour's work. The lease is renewed meanwhile, as
+far as it can be; if somebody else has the job by then, the report is refused."""
 
 
 class Report:
@@ -21,6 +26,11 @@ class Report:
         self._desk = desk
         self._files = files
         self._clock = clock
+        self._hurrying = False
+
+    def hurry(self) -> None:
+        """A shutdown: from now on nothing is tried for longer than some seconds."""
+        self._hurrying = True
 
     async def finish(self, job: Job, result: JobResult) -> None:
         if not await self._tell(job, lambda: self._desk.finish(job.id, job.attempt, result)):
@@ -36,7 +46,7 @@ class Report:
         """False when the attempt was surely refused. After a lost answer a refusal may be the echo of our own success,
         so nothing is removed then; the sweeper finds what nobody names."""
         answer_lost = False
-        for delay in (*_DELAYS_SECONDS, None):
+        for delay in self._delays():
             try:
                 await call()
             except LeaseLost as error:
@@ -51,3 +61,11 @@ class Report:
             else:
                 break
         return True
+
+    def _delays(self) -> Iterator[float | None]:
+        """Seconds until the next try; None after the last."""
+        yield from _DELAYS_SECONDS
+        deadline = self._clock.monotonic() + PATIENCE_SECONDS
+        while not self._hurrying and self._clock.monotonic() < deadline:
+            yield _LONGEST_DELAY_SECONDS
+        yield None

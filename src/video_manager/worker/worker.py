@@ -114,6 +114,7 @@ class Worker:
     async def stop(self) -> None:
         """Take no more work, let the running work end within the grace time, give the rest back."""
         self._stopping = True
+        self._report.hurry()
         self._slots.close()
         await self._settle()
         tasks = [attempt.task for attempt in self._attempts.values() if attempt.task is not None]
