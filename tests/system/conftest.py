@@ -24,7 +24,7 @@ class RunningSystem:
     def __init__(self, folder: Path, **settings: str) -> None:
         self.data_dir = folder / "data"
         self.log_path = folder / "server.log"
-        self.port = _free_port()
+        self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self._environment = {
             **{name: value for name, value in os.environ.items() if not name.startswith("VIDEO_MANAGER_")},
@@ -89,7 +89,7 @@ class RunningSystem:
         )
 
 
-def _free_port() -> int:
+def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]

@@ -28,20 +28,18 @@ async def opened(settings: Settings) -> AsyncIterator[Adapters]:
     async with AsyncExitStack() as stack:
         folder = data_folder.locked if settings.keeps_data else data_folder.shared
         await stack.enter_async_context(folder(settings.data_dir))
-        documents, files = await _stores(settings, stack)
+        documents, files = await open_stores(settings, stack)
+        bus = await open_bus(settings, stack)
         clock = SystemClock()
         activity = BusActivity(clock)
-        bus = ObservedBus(_bus(settings), activity)
-        for part in (documents, files, bus):
-            await part.open()
-            stack.push_async_callback(part.close)
-        yield Adapters(documents, files, bus, ProcessRunner(), clock, activity)
+        yield Adapters(documents, files, ObservedBus(bus, activity), ProcessRunner(), clock, activity)
 
 
 # The drivers of a profile are loaded only where it is used: each costs a start tenths of a second.
 
 
-async def _stores(settings: Settings, stack: AsyncExitStack) -> tuple[DocumentStore, FileStore]:
+async def open_stores(settings: Settings, stack: AsyncExitStack) -> tuple[DocumentStore, FileStore]:
+    """Documents and files; `stack` closes them. Raises SettingsError, Unavailable."""
     documents: DocumentStore
     files: FileStore
     if settings.uses_mongodb or settings.uses_gridfs:
@@ -67,7 +65,18 @@ async def _stores(settings: Settings, stack: AsyncExitStack) -> tuple[DocumentSt
         from video_manager.adapters.embedded.files import FolderFiles  # noqa: PLC0415 - see above
 
         files = FolderFiles(settings.data_dir / "files", settings.storage_quota_bytes, settings.min_free_bytes // 4)
+    for part in (documents, files):
+        await part.open()
+        stack.push_async_callback(part.close)
     return documents, files
+
+
+async def open_bus(settings: Settings, stack: AsyncExitStack) -> MessageBus:
+    """`stack` closes it. Raises SettingsError, Unavailable."""
+    bus = _bus(settings)
+    await bus.open()
+    stack.push_async_callback(bus.close)
+    return bus
 
 
 def _bus(settings: Settings) -> MessageBus:

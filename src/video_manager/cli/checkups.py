@@ -45,6 +45,7 @@ def examine(*, quick: bool = False) -> Iterator[Finding]:
     ]  # fmt: skip
     for check in checks:
         yield check()
+    yield from check_servers(settings)
 
 
 def check_python() -> Finding:
@@ -155,6 +156,21 @@ def check_port(settings: Settings) -> Finding:
             return Finding("fail", "port", f"{settings.host}:{settings.port} is not to be had: {error.strerror}",
                            f"end what uses it, or set {PREFIX}PORT")  # fmt: skip
     return Finding("ok", "port", f"{settings.host}:{settings.port} is free")
+
+
+def check_servers(settings: Settings) -> Iterator[Finding]:
+    """Those of the cluster profile; the laptop profile has none."""
+    if not (settings.uses_mongodb or settings.uses_gridfs or settings.uses_rabbitmq or settings.warehouse_url):
+        return
+    import asyncio
+
+    from video_manager.bootstrap import look_at_servers
+
+    for state in asyncio.run(look_at_servers(settings)):
+        if state.problem is None:
+            yield Finding("ok", state.name, "it answers, and may be written to")
+        else:
+            yield Finding("fail", state.name, state.problem)
 
 
 def check_clock() -> Finding:
