@@ -49,7 +49,7 @@ class Analytics:
         await self.tracked.register()
         await self.warehouse.open()
         if await self.warehouse.is_empty() and await self.raw.count():
-            await self.loader.rebuild()
+            await self.loader.rebuild(if_empty=True)
 
     async def close(self) -> None:
         await self.warehouse.close()

@@ -55,12 +55,13 @@ class Loader:
         """Payloads that the warehouse does not have."""
         return await self._raw.count(_WAITING)
 
-    async def rebuild(self) -> int:
-        """Make the whole warehouse again from the raw payloads; how many there were."""
+    async def rebuild(self, *, if_empty: bool = False) -> int:
+        """Make the whole warehouse again from the raw payloads; how many there were. With `if_empty` unless another
+        process did it just now."""
         done: list[str] = []
         count = [0]
         self._unreadable.clear()
-        await self._warehouse.rebuild(self._all_facts(count, done))
+        await self._warehouse.rebuild(self._all_facts(count, done), if_empty=if_empty)
         for id in done:
             await self._mark(id)
         return count[0]

@@ -187,8 +187,10 @@ class Warehouse(Protocol):
         """In one transaction. The same facts again change nothing."""
         ...
 
-    async def rebuild(self, batches: AsyncIterator[Facts]) -> None:
-        """Replace everything by these facts, in one transaction: readers see the old until the end."""
+    async def rebuild(self, batches: AsyncIterator[Facts], *, if_empty: bool = False) -> bool:
+        """Replace everything by these facts, in one transaction: readers see the old until the end, and nobody else
+        writes meanwhile. With `if_empty` only if there is nothing yet: False, without effect, when another process
+        was faster. `batches` is read after the old is gone: what others wrote before is in it, too."""
         ...
 
     async def counts(self, start: datetime, end: datetime) -> Counts: ...

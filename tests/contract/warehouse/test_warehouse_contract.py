@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import create_engine, text
 
 from video_manager.adapters.warehouse import SqlWarehouse, sqlite_url
 from video_manager.analytics.warehouse_port import (
@@ -257,20 +256,6 @@ async def test_what_was_written_is_there_after_opening_again(warehouse: SqlWareh
 
 
 # ---- settings -------------------------------------------------------------------------------------------
-
-
-async def test_another_schema_stops_the_start(tmp_path: Path) -> None:
-    first = SqlWarehouse(sqlite_url(tmp_path / "w.sqlite"))
-    await first.open()
-    await first.close()
-    engine = create_engine(f"sqlite:///{tmp_path / 'w.sqlite'}")
-    with engine.begin() as connection:
-        connection.execute(text("update warehouse_schema set version = 99"))
-    engine.dispose()
-    second = SqlWarehouse(sqlite_url(tmp_path / "w.sqlite"))
-    with pytest.raises(SettingsError, match="has schema 99, this release needs 1"):
-        await second.open()
-    await second.close()
 
 
 async def test_a_folder_that_is_missing_is_named(tmp_path: Path) -> None:

@@ -1,20 +1,20 @@
-"""The connection, the schema's version, and what a database error means to the caller."""
+"""The Warehouse port on a SQL database: transactions, and tries again where the database asks for it."""
 
 import asyncio
-import errno
+import random
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime
-from pathlib import Path
-from typing import Any
 
-from sqlalchemy import event, func, select
-from sqlalchemy.engine import URL, make_url
-from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, SQLAlchemyError
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+from sqlalchemy import or_, select
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from video_manager.adapters.warehouse import questions, tables
-from video_manager.adapters.warehouse.writing import SUPPORTED, clear, write_facts
+from video_manager.adapters.warehouse.address import STATEMENT_SECONDS, engine_at, folder_of, reading, shown, writing
+from video_manager.adapters.warehouse.failures import DATABASE_ERRORS, collided, while_working
+from video_manager.adapters.warehouse.schema import alone, beside_others, open_schema
+from video_manager.adapters.warehouse.writing import clear, write_facts
 from video_manager.analytics.warehouse_port import (
     Counts,
     Facts,
@@ -25,95 +25,73 @@ from video_manager.analytics.warehouse_port import (
     SlotPeak,
 )  # fmt: skip
 from video_manager.domain.metrics import Metric
-from video_manager.errors import RetryableError, SettingsError, StorageFull
+from video_manager.errors import SettingsError
 
-_BUSY_SECONDS = 30
-
-
-def sqlite_url(path: Path) -> str:
-    return URL.create("sqlite+aiosqlite", database=str(path)).render_as_string(hide_password=False)
+_TRIES = 5
+_ANSWER_SECONDS = STATEMENT_SECONDS + 10
+"""A server that hangs ends no statement by itself."""
 
 
 class SqlWarehouse:
-    """The Warehouse port on SQLAlchemy. `url` names an async driver (`sqlite+aiosqlite`, `postgresql+asyncpg`)."""
+    """The Warehouse port on SQLAlchemy, for SQLite (`sqlite+aiosqlite://`) and PostgreSQL (`postgresql://`).
 
-    def __init__(self, url: str) -> None:
-        try:
-            self._url = make_url(url)
-            self._engine: AsyncEngine = _engine(self._url)
-        except (ArgumentError, NoSuchModuleError, ImportError, SQLAlchemyError) as error:
-            raise SettingsError(
-                f"VIDEO_MANAGER_WAREHOUSE_URL is no usable SQLAlchemy address of an async driver such as "
-                f"postgresql+asyncpg://user:password@host/name: {type(error).__name__}"
-            ) from error
-        if self._engine.dialect.name not in SUPPORTED:
-            raise SettingsError(
-                f"VIDEO_MANAGER_WAREHOUSE_URL: {self._engine.dialect.name} is not supported; use one of "
-                + ", ".join(SUPPORTED)
-            )
-        # SQLite has one writer at a time: waiting here is fair, waiting in SQLite is not.
-        self._writing = asyncio.Lock()
+    `connect_seconds`: how long `open` waits for a server that does not answer yet. Raises SettingsError.
+    """
 
-    # ---- schema -------------------------------------------------------------------------------------------
+    def __init__(self, url: str, *, connect_seconds: float = 60.0) -> None:
+        self._engine = engine_at(url)
+        self._connect_seconds = connect_seconds
+        self._readers, self._writers = reading(self._engine), writing(self._engine)
+        # Taking turns within a process is fair on SQLite, and keeps most collisions from happening on PostgreSQL.
+        self._turn = asyncio.Lock()
 
     async def open(self) -> None:
-        folder = _folder(self._url)
+        folder = folder_of(self._engine.url)
         if folder is not None and not folder.is_dir():
-            raise SettingsError(f"the warehouse {self._shown} cannot be opened: there is no folder {folder}; make it")
-        try:
-            async with self._engine.begin() as connection:
-                await connection.run_sync(tables.metadata.create_all)
-                found = list(await connection.scalars(select(tables.warehouse_schema.c.version)))
-                if not found:
-                    await connection.execute(tables.warehouse_schema.insert(), {"version": tables.SCHEMA_VERSION})
-        except (SQLAlchemyError, OSError) as error:
             raise SettingsError(
-                f"the warehouse {self._shown} cannot be opened: {_words(error)}; check VIDEO_MANAGER_WAREHOUSE_URL, "
-                "and that the database runs and can be written to"
-            ) from error
-        if found and found != [tables.SCHEMA_VERSION]:
-            raise SettingsError(
-                f"the warehouse {self._shown} has schema {max(found)}, this release needs {tables.SCHEMA_VERSION}: "
-                "start the release that made it, or name an empty database, which is filled from the raw payloads"
+                f"the warehouse {shown(self._engine.url)} cannot be opened: there is no folder {folder}; make it"
             )
+        await open_schema(self._engine, self._connect_seconds)
 
     async def close(self) -> None:
         await self._engine.dispose()
-
-    @property
-    def _shown(self) -> str:
-        return self._url.render_as_string(hide_password=True)
 
     # ---- in -----------------------------------------------------------------------------------------------
 
     async def is_empty(self) -> bool:
         async with self._reading() as connection:
-            for table in tables.FACT_TABLES:
-                if await connection.scalar(select(func.count()).select_from(table)):
-                    return False
-        return True
+            return await _is_empty(connection)
 
     async def write(self, facts: Facts) -> None:
-        async with self._changing() as connection:
+        async with _explained(), self._turn, asyncio.timeout(_ANSWER_SECONDS):
+            for left in reversed(range(_TRIES)):
+                try:
+                    await self._write(facts)
+                except DBAPIError as error:
+                    if not (collided(error) and left):
+                        raise
+                else:
+                    return
+                await asyncio.sleep(random.uniform(0.01, 0.1))  # noqa: S311 - no secret
+
+    async def _write(self, facts: Facts) -> None:
+        async with self._writers.begin() as connection:
+            await beside_others(connection)
             await write_facts(connection, facts)
 
-    async def rebuild(self, batches: AsyncIterator[Facts]) -> None:
-        async with self._changing() as connection:
+    async def rebuild(self, batches: AsyncIterator[Facts], *, if_empty: bool = False) -> bool:
+        async with _explained(), self._turn, alone(self._engine) as connection:
+            if if_empty and not await _is_empty(connection):
+                return False
             await clear(connection)
             async for facts in batches:
                 await write_facts(connection, facts)
-
-    @asynccontextmanager
-    async def _changing(self) -> AsyncIterator[AsyncConnection]:
-        with _explained():
-            async with self._writing, self._engine.begin() as connection:
-                yield connection
+        return True
 
     @asynccontextmanager
     async def _reading(self) -> AsyncIterator[AsyncConnection]:
-        with _explained():
-            async with self._engine.connect() as connection:
-                yield connection
+        async with _explained(), asyncio.timeout(_ANSWER_SECONDS), self._readers.connect() as connection:
+            yield connection
 
     # ---- out ----------------------------------------------------------------------------------------------
 
@@ -154,39 +132,15 @@ class SqlWarehouse:
             return await questions.samples(connection, metric, generator)
 
 
-class _explained:  # noqa: N801 - used as a `with` statement, like contextlib's own
+async def _is_empty(connection: AsyncConnection) -> bool:
+    rows = [select(1).select_from(table).exists() for table in tables.FACT_TABLES]
+    return not await connection.scalar(select(or_(*rows)))
+
+
+@asynccontextmanager
+async def _explained() -> AsyncIterator[None]:
     """Turns a database error into one that tells the worker what to do."""
-
-    def __enter__(self) -> None: ...
-
-    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
-        if isinstance(error, DBAPIError | OSError):
-            full = getattr(error, "errno", None) == errno.ENOSPC or "is full" in str(error)
-            if full:
-                raise StorageFull("the disk of the warehouse is full: free some space") from error
-            raise RetryableError(f"the warehouse did not answer: {_words(error)}") from error
-
-
-def _words(error: BaseException) -> str:
-    original = getattr(error, "orig", None)
-    return str(original or error).splitlines()[0] if str(original or error) else type(error).__name__
-
-
-def _folder(url: URL) -> Path | None:
-    return Path(url.database).parent if url.drivername.startswith("sqlite") and url.database else None
-
-
-def _engine(url: URL) -> AsyncEngine:
-    if not url.drivername.startswith("sqlite"):
-        return create_async_engine(url, pool_pre_ping=True)
-    engine = create_async_engine(url, connect_args={"timeout": _BUSY_SECONDS})
-
-    @event.listens_for(engine.sync_engine, "connect")
-    def _prepare(connection: Any, _record: Any) -> None:
-        cursor = connection.cursor()
-        # WAL: the dashboard reads while the loader writes. FULL: a payload marked as loaded really is.
-        for pragma in ("journal_mode=WAL", "synchronous=FULL"):
-            cursor.execute(f"PRAGMA {pragma}")
-        cursor.close()
-
-    return engine
+    try:
+        yield
+    except DATABASE_ERRORS as error:
+        raise while_working(error) from error

@@ -6,7 +6,8 @@ from typing import Any
 from sqlalchemy import BigInteger, Column, DateTime, Dialect, Float, Index, Integer, MetaData, String, Table, Text
 from sqlalchemy.types import TypeDecorator
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
+"""Of the newest revision in migrations/. A change of the tables below needs a new revision there."""
 
 
 class UtcInstant(TypeDecorator[datetime]):
@@ -28,16 +29,21 @@ class UtcInstant(TypeDecorator[datetime]):
         return found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)
 
 
+def identifier(length: int) -> String:
+    """Compared by its bytes on every database, whatever language it was made for."""
+    return String(length).with_variant(String(length, collation="C"), "postgresql")
+
+
 metadata = MetaData()
 
 warehouse_schema = Table("warehouse_schema", metadata, Column("version", Integer, primary_key=True))
 
 versions = Table(
     "versions", metadata,
-    Column("video_id", String(64), primary_key=True),
+    Column("video_id", identifier(64), primary_key=True),
     Column("version", Integer, primary_key=True),
     Column("title", Text),
-    Column("generator", String(100), index=True),
+    Column("generator", identifier(100), index=True),
     Column("seed", Text),
     Column("created_by", Text),
     Column("created_at", UtcInstant, index=True),
@@ -47,24 +53,24 @@ versions = Table(
 
 version_options = Table(
     "version_options", metadata,
-    Column("video_id", String(64), primary_key=True),
+    Column("video_id", identifier(64), primary_key=True),
     Column("version", Integer, primary_key=True),
-    Column("path", String(300), primary_key=True),
+    Column("path", identifier(300), primary_key=True),
     Column("value", Text, nullable=False),
 )  # fmt: skip
 
 deleted_videos = Table(
     "deleted_videos", metadata,
-    Column("video_id", String(64), primary_key=True),
+    Column("video_id", identifier(64), primary_key=True),
     Column("deleted_at", UtcInstant, nullable=False),
 )  # fmt: skip
 
 reviews = Table(
     "reviews", metadata,
-    Column("id", String(64), primary_key=True),
-    Column("video_id", String(64), nullable=False),
+    Column("id", identifier(64), primary_key=True),
+    Column("video_id", identifier(64), nullable=False),
     Column("version", Integer, nullable=False),
-    Column("decision", String(40), nullable=False),
+    Column("decision", identifier(40), nullable=False),
     Column("author", Text, nullable=False),
     Column("decided_at", UtcInstant, nullable=False, index=True),
     Index("reviews_of_version", "video_id", "version"),
@@ -72,11 +78,11 @@ reviews = Table(
 
 publications = Table(
     "publications", metadata,
-    Column("publication_id", String(64), primary_key=True),
-    Column("video_id", String(64), nullable=False),
+    Column("publication_id", identifier(64), primary_key=True),
+    Column("video_id", identifier(64), nullable=False),
     Column("version", Integer, nullable=False),
-    Column("channel_id", String(64), nullable=False),
-    Column("platform", String(100), nullable=False),
+    Column("channel_id", identifier(64), nullable=False),
+    Column("platform", identifier(100), nullable=False),
     Column("title", Text),
     Column("external_id", Text),
     Column("url", Text),
@@ -87,8 +93,8 @@ publications = Table(
 
 metric_snapshots = Table(
     "metric_snapshots", metadata,
-    Column("publication_id", String(64), primary_key=True),
-    Column("metric", String(40), primary_key=True),
+    Column("publication_id", identifier(64), primary_key=True),
+    Column("metric", identifier(40), primary_key=True),
     Column("as_of", UtcInstant, primary_key=True),
     # The quarter of an hour since 1970 in which as_of lies.
     Column("slot", BigInteger, nullable=False),

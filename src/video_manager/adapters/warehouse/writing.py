@@ -13,7 +13,6 @@ from video_manager.analytics.warehouse_port import SLOT_SECONDS, Facts, Snapshot
 
 _Insert = sqlite.Insert | postgresql.Insert
 _INSERTS: dict[str, Callable[[Table], _Insert]] = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}
-SUPPORTED = tuple(_INSERTS)
 
 
 async def write_facts(connection: AsyncConnection, facts: Facts) -> None:
@@ -31,8 +30,16 @@ async def clear(connection: AsyncConnection) -> None:
 
 
 async def _upsert(connection: AsyncConnection, table: Table, rows: Sequence[dict[str, Any]]) -> None:
+    """In the order of the keys: two processes that write the same rows then wait for each other, but never both."""
+    keys = [column.name for column in table.primary_key.columns]
     if rows:
-        await connection.execute(_statement(connection.dialect.name, table), rows)
+        ordered = sorted(rows, key=lambda row: [row[key] for key in keys])
+        await connection.execute(_statement(connection.dialect.name, table), [_storable(row) for row in ordered])
+
+
+def _storable(row: dict[str, Any]) -> dict[str, Any]:
+    """PostgreSQL's texts have no NUL."""
+    return {name: value.replace("\0", "") if isinstance(value, str) else value for name, value in row.items()}
 
 
 def _statement(dialect: str, table: Table) -> _Insert:

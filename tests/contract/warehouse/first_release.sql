@@ -1,0 +1,17 @@
+CREATE TABLE warehouse_schema ( version SERIAL NOT NULL, PRIMARY KEY (version) );
+CREATE TABLE versions ( video_id VARCHAR(64) NOT NULL, version INTEGER NOT NULL, title TEXT, generator VARCHAR(100), seed TEXT, created_by TEXT, created_at TIMESTAMP WITH TIME ZONE, ready_at TIMESTAMP WITH TIME ZONE, failed_at TIMESTAMP WITH TIME ZONE, PRIMARY KEY (video_id, version) );
+CREATE INDEX ix_versions_generator ON versions (generator);
+CREATE INDEX ix_versions_failed_at ON versions (failed_at);
+CREATE INDEX ix_versions_created_at ON versions (created_at);
+CREATE INDEX ix_versions_ready_at ON versions (ready_at);
+CREATE TABLE version_options ( video_id VARCHAR(64) NOT NULL, version INTEGER NOT NULL, path VARCHAR(300) NOT NULL, value TEXT NOT NULL, PRIMARY KEY (video_id, version, path) );
+CREATE TABLE deleted_videos ( video_id VARCHAR(64) NOT NULL, deleted_at TIMESTAMP WITH TIME ZONE NOT NULL, PRIMARY KEY (video_id) );
+CREATE TABLE reviews ( id VARCHAR(64) NOT NULL, video_id VARCHAR(64) NOT NULL, version INTEGER NOT NULL, decision VARCHAR(40) NOT NULL, author TEXT NOT NULL, decided_at TIMESTAMP WITH TIME ZONE NOT NULL, PRIMARY KEY (id) );
+CREATE INDEX ix_reviews_decided_at ON reviews (decided_at);
+CREATE INDEX reviews_of_version ON reviews (video_id, version);
+CREATE TABLE publications ( publication_id VARCHAR(64) NOT NULL, video_id VARCHAR(64) NOT NULL, version INTEGER NOT NULL, channel_id VARCHAR(64) NOT NULL, platform VARCHAR(100) NOT NULL, title TEXT, external_id TEXT, url TEXT, published_at TIMESTAMP WITH TIME ZONE, failed_at TIMESTAMP WITH TIME ZONE, withdrawn_at TIMESTAMP WITH TIME ZONE, PRIMARY KEY (publication_id) );
+CREATE INDEX ix_publications_failed_at ON publications (failed_at);
+CREATE INDEX ix_publications_withdrawn_at ON publications (withdrawn_at);
+CREATE INDEX ix_publications_published_at ON publications (published_at);
+CREATE TABLE metric_snapshots ( publication_id VARCHAR(64) NOT NULL, metric VARCHAR(40) NOT NULL, as_of TIMESTAMP WITH TIME ZONE NOT NULL, slot BIGINT NOT NULL, value FLOAT NOT NULL, PRIMARY KEY (publication_id, metric, as_of) );
+CREATE INDEX snapshots_by_slot ON metric_snapshots (metric, slot);
