@@ -38,8 +38,6 @@ async def test_kill_9_of_a_publisher_loses_no_acknowledged_message(
         await bus.close()
     assert len(acknowledged) > KILLS
     assert max(Counter(inbox.ids).values()) == 1
-    # Two messages of one publish are stored both or neither.
-    assert {id[:-1] + "0" for id in inbox.ids} == {id for id in inbox.ids if id.endswith("0")}
 
 
 @pytest.mark.slow
