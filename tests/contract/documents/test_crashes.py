@@ -1,15 +1,12 @@
-"""Killed processes and full disks."""
+"""Killed processes."""
 
 import asyncio
 from collections.abc import Callable
-from pathlib import Path
 
 import pytest
 from tests.contract.documents.backends import THINGS, Backend
-from tests.contract.messages import message
 
-from video_manager.errors import StorageFull
-from video_manager.ports import DocumentStore, Query
+from video_manager.ports import Query
 
 KILLS = 6
 
@@ -37,30 +34,3 @@ async def test_kill_9_loses_no_acknowledged_write_and_leaves_none_half(
     for id, stored in revisions.items():
         whole = (stored.body["n"], outboxes[id], len(stored.handled))
         assert whole == ((0, 1, 0) if stored.revision == 1 else (1, 2, 1)), f"{id} was half written"
-
-
-async def _fill(store: DocumentStore, written: list[str]) -> None:
-    for n in range(10_000):
-        await store.insert("things", str(n), {"id": str(n), "text": "x" * 10_000}, outbox=[message(f"m{n}")])
-        written.append(str(n))
-
-
-async def test_a_full_disk_is_said_and_loses_nothing(backend: Backend, backend_name: str, small_disk: Path) -> None:
-    if backend_name != "embedded":
-        pytest.skip("the disk of a server is not ours to fill")
-    ballast = small_disk / "ballast"
-    store = backend.connect(backend.place(small_disk))
-    await store.open()
-    await store.register(THINGS)
-    ballast.write_bytes(bytes(4 << 20))
-    written: list[str] = []
-    try:
-        with pytest.raises(StorageFull, match="full"):
-            await _fill(store, written)
-        assert written
-        ballast.unlink()
-        await store.insert("things", "after", {"id": "after"})
-        assert await store.count("things") == len(written) + 1
-        assert len(await store.unsent(limit=10_000)) == len(written)
-    finally:
-        await store.close()

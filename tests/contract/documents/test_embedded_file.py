@@ -1,4 +1,4 @@
-"""What only a file can have: a wrong schema, damage, no permission to read it."""
+"""What only a file can have: a wrong schema, damage, no permission to read it, a full disk."""
 
 import sqlite3
 import stat
@@ -6,10 +6,11 @@ from pathlib import Path
 
 import pytest
 from tests.contract.documents.backends import THINGS
+from tests.contract.messages import message
 
 from video_manager.adapters.embedded.documents import SqliteDocuments
-from video_manager.errors import SettingsError
-from video_manager.ports import CollectionSpec
+from video_manager.errors import SettingsError, StorageFull
+from video_manager.ports import CollectionSpec, DocumentStore
 
 
 async def test_a_file_of_a_newer_release_is_refused(tmp_path: Path) -> None:
@@ -65,5 +66,30 @@ async def test_names_that_could_be_code_are_refused(tmp_path: Path, spec: Collec
     try:
         with pytest.raises(ValueError, match="only"):
             await store.register(spec)
+    finally:
+        await store.close()
+
+
+async def _fill(store: DocumentStore, written: list[str]) -> None:
+    for n in range(10_000):
+        await store.insert("things", str(n), {"id": str(n), "text": "x" * 10_000}, outbox=[message(f"m{n}")])
+        written.append(str(n))
+
+
+async def test_a_full_disk_is_said_and_loses_nothing(small_disk: Path) -> None:
+    ballast = small_disk / "ballast"
+    store = SqliteDocuments(small_disk / "documents.db")
+    await store.open()
+    await store.register(THINGS)
+    ballast.write_bytes(bytes(4 << 20))
+    written: list[str] = []
+    try:
+        with pytest.raises(StorageFull, match="full"):
+            await _fill(store, written)
+        assert written
+        ballast.unlink()
+        await store.insert("things", "after", {"id": "after"})
+        assert await store.count("things") == len(written) + 1
+        assert len(await store.unsent(limit=10_000)) == len(written)
     finally:
         await store.close()

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from video_manager.errors import InvalidInput
 from video_manager.ports import CollectionSpec, DocumentStore, Op, Query, Scalar, Where
 
-_LETTERS = st.text(alphabet="aAbBäÄбБ%_.*\\'\" ", max_size=4)  # noqa: RUF001 - Cyrillic on purpose
+_LETTERS = st.text(alphabet="aAbBäÄбБßẞsSſςΣ%_.*\\'\" ", max_size=4)  # noqa: RUF001 - Cyrillic on purpose
 _VALUES: dict[str, st.SearchStrategy[Any]] = {
     "n": st.integers(-3, 3) | st.sampled_from([0.5, 2**40]),
     "title": _LETTERS,
@@ -119,7 +119,7 @@ async def test_queries_mean_the_same_as_plain_python(
 
 
 async def test_contains_ignores_case_beyond_ascii_and_knows_no_wildcards(store: DocumentStore) -> None:
-    titles = ["Über ÄPFEL", "100% Rabatt", "snake_case", "Привет", "a.*b"]
+    titles = ["Über ÄPFEL", "100% Rabatt", "snake_case", "Привет", "a.*b", "Hauptstraße", "Fisch"]
     for title in titles:
         await store.insert("things", title, {"id": title, "title": title})
 
@@ -128,6 +128,9 @@ async def test_contains_ignores_case_beyond_ascii_and_knows_no_wildcards(store: 
         return [one.id for one in found]
 
     assert await search("äpfel") == ["Über ÄPFEL"]
+    assert await search("STRASSE") == ["Hauptstraße"]
+    assert await search("\ufb01sch") == ["Fisch"], "a ligature counts as its letters"
+    assert await search("fisch\0") == []
     assert await search("ПРИВЕТ") == ["Привет"]
     assert await search("%") == ["100% Rabatt"]
     assert await search("_") == ["snake_case"]
@@ -135,6 +138,13 @@ async def test_contains_ignores_case_beyond_ascii_and_knows_no_wildcards(store: 
     assert await search("0_") == []
     assert await search("\\") == []
     assert len(await search("")) == len(titles)
+
+
+async def test_texts_of_ids_can_be_searched(store: DocumentStore) -> None:
+    for id in ("Grün", "blau"):
+        await store.insert("things", id, {"id": id})
+    assert await store.count("things", [Where("id", Op.CONTAINS, "RÜN")]) == 1
+    assert await store.count("things", [Where("id", Op.CONTAINS, "LAU")]) == 1
 
 
 async def test_in_takes_many_values(store: DocumentStore) -> None:
@@ -151,6 +161,40 @@ async def test_count_by_names_each_value(store: DocumentStore) -> None:
     assert await store.count_by("things", "title") == {"x": 2, "y": 1, None: 2}
     by_ok = await store.count_by("things", "ok", [Where("n", Op.GE, 1)])
     assert {(type(value), value): count for value, count in by_ok.items()} == {(bool, False): 1, (bool, True): 2}
+
+
+async def test_counted_numbers_keep_their_type(store: DocumentStore) -> None:
+    for n, value in enumerate([0, 0, 2.5, 2**40]):
+        await store.insert("things", str(n), {"id": str(n), "n": value})
+    counted = await store.count_by("things", "n")
+    assert counted == {0: 2, 2.5: 1, 2**40: 1}
+    assert {isinstance(value, bool) for value in counted} == {False}
+
+
+async def test_true_counts_as_one_and_false_as_zero(store: DocumentStore) -> None:
+    for id, ok in (("yes", True), ("no", False), ("none", None)):
+        await store.insert("things", id, {"id": id, "ok": ok, "n": None if ok is None else int(ok)})
+
+    async def matching(field: str, op: Op, value: Any) -> set[str]:
+        return {one.id for one in await store.find("things", Query((Where(field, op, value),)))}
+
+    for field, one, zero in (("ok", 1, 0), ("n", True, False), ("ok", True, False)):
+        assert await matching(field, Op.EQ, one) == {"yes"}
+        assert await matching(field, Op.NE, one) == {"no", "none"}
+        assert await matching(field, Op.IN, [zero, None]) == {"no", "none"}
+        assert await matching(field, Op.GT, zero) == {"yes"}
+        assert await matching(field, Op.GE, zero) == {"yes", "no"}
+        assert await matching(field, Op.LT, one) == {"no"}
+    assert await matching("ok", Op.LE, 0.5) == {"no"}
+
+
+async def test_nothing_is_more_or_less_than_null(store: DocumentStore) -> None:
+    for n in (None, 0, 1):
+        await store.insert("things", str(n), {"id": str(n), "n": n})
+    for op in (Op.LT, Op.LE, Op.GT, Op.GE):
+        assert await store.count("things", [Where("n", op, None)]) == 0
+    assert await store.count("things", [Where("n", Op.EQ, None)]) == 1
+    assert await store.count("things", [Where("n", Op.NE, None)]) == 2
 
 
 async def test_equal_values_are_ordered_by_id_in_the_same_direction(store: DocumentStore) -> None:
@@ -202,7 +246,7 @@ async def test_a_unique_field_can_be_searched(store: DocumentStore) -> None:
 
 async def test_values_are_never_code(store: DocumentStore) -> None:
     await store.insert("things", "a", {"id": "a", "title": "plain"})
-    for text in ["' OR '1'='1", "plain' --", '{"$ne": null}', "plain\x00"]:
+    for text in ["' OR '1'='1", "plain' --", '{"$ne": null}', "plain\x00", "$title", "$$ROOT"]:
         assert await store.count("things", [Where("title", Op.EQ, text)]) == 0
     assert await store.count("things", [Where("title", Op.IN, ["plain", "' OR '1'='1"])]) == 1
 
