@@ -60,7 +60,7 @@ class Results:
     async def store(self, made: MadeFile, role: MediaRole, name: str) -> MediaFile:
         """A file that a plugin handed through unchanged is copied inside the store, any other is moved there."""
         path = await asyncio.to_thread(made.path.resolve)
-        stored = await _until_available()(self._store, path)
+        stored: StoredFile = await _until_available()(self._store, path)
         return MediaFile(
             id=stored.id, role=role, name=f"{name}{made.suffix}", content_type=made.content_type,
             size_bytes=stored.size_bytes, sha256=stored.sha256, width=made.width, height=made.height,
