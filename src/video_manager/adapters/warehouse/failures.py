@@ -18,6 +18,7 @@ _GONE = ("08", "57P0", "53300", "57014", "25006")
 """SQLSTATEs, or how they begin: no connection, server stops or starts, too many connections, took too long, only
 readable (a standby that is about to take over)."""
 _COLLIDED = ("40001", "40P01")
+_NO_ENCRYPTION = "rejected SSL upgrade"
 _LOCKED = "55P03"
 _DISK_FULL = "53100"
 _WRONG_VALUE = ("22", "23")
@@ -45,6 +46,10 @@ def sqlstate(error: BaseException) -> str:
 
 def words(error: BaseException) -> str:
     original = getattr(error, "orig", None) or error
+    if isinstance(original, OSError) and original.strerror:
+        return original.strerror
+    if isinstance(original, TimeoutError):
+        return "no answer in time"
     return next(iter(str(original).splitlines()), "") or type(original).__name__
 
 
@@ -59,11 +64,13 @@ def lock_is_taken(error: BaseException) -> bool:
 
 def does_not_answer(error: BaseException) -> bool:
     """No connection, rather than a refusal by a server that works."""
-    if isinstance(error, ssl.SSLError):
+    if isinstance(error, ssl.SSLError) or _NO_ENCRYPTION in str(error):
         return False
     if isinstance(error, OSError | NoFreeConnection) or sqlstate(error).startswith(_GONE):
         return True
-    return isinstance(error, InterfaceError) or (isinstance(error, DBAPIError) and error.connection_invalidated)
+    if isinstance(error, InterfaceError) and "closed" in words(error):
+        return True
+    return isinstance(error, DBAPIError) and error.connection_invalidated
 
 
 def while_working(error: BaseException) -> RetryableError | StorageFull | PermanentError:
@@ -85,6 +92,8 @@ def while_opening(error: BaseException, url: URL) -> SettingsError | Unavailable
     where = f"{SETTING} names {shown(url)}"
     if isinstance(error, socket.gaierror):
         return SettingsError(f"{where}: there is no host {url.host!r} ({words(error)}); correct the name")
+    if _NO_ENCRYPTION in str(error):
+        return SettingsError(f"{where}, which takes no encrypted connection: correct sslmode, or it is no PostgreSQL")
     if does_not_answer(error):
         return Unavailable(f"{where}, which does not answer: {words(error)}; start it, or correct the address")
     if sqlstate(error) == _LOCKED or (isinstance(error, DBAPIError) and "is locked" in words(error)):
