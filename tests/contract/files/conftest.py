@@ -1,4 +1,4 @@
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
@@ -18,8 +18,10 @@ def backend(backend_name: str) -> Backend:
 
 
 @pytest.fixture
-def place(backend: Backend, tmp_path: Path) -> str:
-    return backend.place(tmp_path)
+def place(backend: Backend, tmp_path: Path) -> Iterator[str]:
+    place = backend.place(tmp_path)
+    yield place
+    backend.discard(place)
 
 
 @pytest.fixture

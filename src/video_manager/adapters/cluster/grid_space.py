@@ -1,0 +1,80 @@
+"""How much room files take, and whether there is any left."""
+
+import time
+from typing import Any
+
+from video_manager.adapters.cluster.grid_layout import Collection, Grid
+from video_manager.errors import StorageFull
+from video_manager.ports import StorageUse
+
+_TRUSTED_SECONDS = 5.0
+"""What other processes have written is measured so often while this one writes."""
+
+
+class Space:
+    """`quota_bytes` limits what files, unfinished uploads and unfinished writes of all processes take together. Another
+    process that writes at the same time is seen with a delay of seconds, so they may go over it by what they write in
+    that time."""
+
+    def __init__(self, grid: Grid, quota_bytes: int | None, process: Any) -> None:
+        self._grid = grid
+        self._quota_bytes = quota_bytes
+        self._process = process
+        self._measured_bytes = 0
+        self._measured_at = float("-inf")
+        self._under_way: dict[Any, int] = {}
+
+    async def use(self) -> StorageUse:
+        files, stored_bytes = await _sum(self._grid.files, "length")
+        uploads_bytes = (await _sum(self._grid.uploads, "length"))[1]
+        written = {"state": "writing", "process": {"$ne": self._process}}
+        others_bytes = (await _sum(self._grid.writes, "bytes", written))[1]
+        self._measured_bytes = stored_bytes + uploads_bytes + others_bytes
+        self._measured_at = time.monotonic()
+        used_bytes = self._measured_bytes + sum(self._under_way.values())
+        free_bytes = await self._disk_bytes()
+        if self._quota_bytes is not None:
+            left_bytes = max(0, self._quota_bytes - used_bytes)
+            free_bytes = left_bytes if free_bytes is None else min(free_bytes, left_bytes)
+        return StorageUse(files, used_bytes, free_bytes)
+
+    async def take(self, what: str, key: Any, size_bytes: int) -> None:
+        """Before writing so many bytes under the key. Raises StorageFull."""
+        self._under_way[key] = self._under_way.get(key, 0) + size_bytes
+        quota = self._quota_bytes
+        if quota is None:
+            return
+        if time.monotonic() - self._measured_at > _TRUSTED_SECONDS or self._used_bytes > quota:
+            await self.use()
+        if self._used_bytes > quota:
+            self._under_way[key] -= size_bytes
+            raise StorageFull(
+                f"no space left for {what!r}: {self._used_bytes / 1e6:.1f} MB of the {quota / 1e6:.1f} MB that videos "
+                "may take are used; delete videos or raise the quota"
+            )
+
+    def stored(self, key: Any, size_bytes: int) -> None:
+        """So many of the bytes taken are in a file or an upload now, where measuring finds them."""
+        self._under_way[key] = self._under_way.get(key, 0) - size_bytes
+        self._measured_bytes += size_bytes
+
+    def end(self, key: Any) -> None:
+        """Of a write; what was taken and not stored is free again."""
+        self._under_way.pop(key, None)
+
+    @property
+    def _used_bytes(self) -> int:
+        return self._measured_bytes + sum(self._under_way.values())
+
+    async def _disk_bytes(self) -> int | None:
+        """Free on the disk of the server, where it says so."""
+        stats = await self._grid.database.command("dbStats")
+        total, used = stats.get("fsTotalSize"), stats.get("fsUsedSize")
+        return None if not total or used is None else max(0, int(total - used))
+
+
+async def _sum(collection: Collection, field: str, where: dict[str, Any] | None = None) -> tuple[int, int]:
+    """How many documents, and the sum of a field."""
+    group = {"_id": None, "count": {"$sum": 1}, "sum": {"$sum": f"${field}"}}
+    found = await (await collection.aggregate([{"$match": where or {}}, {"$group": group}])).to_list()
+    return (found[0]["count"], found[0]["sum"]) if found else (0, 0)
