@@ -22,7 +22,18 @@ from video_manager.settings import Settings
 request_id: ContextVar[str | None] = ContextVar("request_id", default=None)
 correlation_id: ContextVar[str | None] = ContextVar("correlation_id", default=None)
 
-_QUIET = ("httpx", "httpcore", "apprise", "urllib3", "asyncio", "watchfiles", "engineio", "socketio", "multipart")
+_QUIET = (
+    "httpx",
+    "httpcore",
+    "apprise",
+    "alembic",
+    "urllib3",
+    "asyncio",
+    "watchfiles",
+    "engineio",
+    "socketio",
+    "multipart",
+)
 """Libraries that log every request, some with the whole address: only their warnings are shown."""
 
 _STANDARD_FIELDS = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "request_id", "correlation_id"}
