@@ -318,8 +318,8 @@ class JobDesk(Protocol):
 
     async def fail(self, job_id: str, attempt: int, error: str) -> None: ...
 
-    async def give_back(self, job_id: str, attempt: int) -> None:
-        """Queue the job again at once (shutdown)."""
+    async def give_back(self, job_id: str, attempt: int, *, failed: bool = False) -> None:
+        """Queue the job again at once: unharmed (shutdown), or `failed` in a way that is worth another try."""
         ...
 
 

@@ -102,7 +102,12 @@ class Settings(BaseSettings):
     processing_slots: int = Field(1, ge=1, le=64, description="Processing runs at once in this process.")
     lease_seconds: float = Field(30.0, ge=1, description="A job whose worker is silent for so long is queued again.")
     renew_seconds: float = Field(2.0, gt=0, description="How often a worker renews its lease with its progress.")
-    max_crashes: int = Field(3, ge=1, description="After so many workers died with a job, the job fails.")
+    max_crashes: int = Field(
+        8, ge=1, description="After so many workers died with a job at the same point, the job fails."
+    )
+    worker_offline_seconds: float = Field(
+        90.0, ge=1, description="A generator whose worker in another language is silent for so long shows as offline."
+    )
     grace_seconds: float = Field(10.0, ge=0, description="How long a shutdown waits for running work.")
     render_timeout_seconds: float = Field(7200.0, gt=0, description="A single render or processing run ends here.")
 

@@ -42,9 +42,9 @@ class MemoryJobDesk:
         await self._store(rules.fail(self._job(job_id), attempt, error, datetime.now(UTC)))
         self._lose_answer()
 
-    async def give_back(self, job_id: str, attempt: int) -> None:
+    async def give_back(self, job_id: str, attempt: int, *, failed: bool = False) -> None:
         self.calls.append(f"give_back {job_id}")
-        await self._store(rules.give_back(self._job(job_id), attempt))
+        await self._store(rules.give_back(self._job(job_id), attempt, failed=failed))
 
     async def cancel(self, job_id: str) -> None:
         job = self._job(job_id)

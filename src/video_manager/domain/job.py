@@ -23,6 +23,9 @@ class JobState(StrEnum):
 
 OPEN_JOB_STATES = frozenset({JobState.QUEUED, JobState.CLAIMED})
 
+CLEARLY_FURTHER = 0.05
+"""Progress that a crashed attempt must be ahead of all crashed ones before it, to count as another cause."""
+
 
 class JobResult(Frozen):
     """What a finished job made: files already in the file store, and facts for people.
@@ -55,7 +58,13 @@ class Job(Frozen):
     paused: bool = False
     attempt: int = 0
     crashes: int = 0
-    """How many attempts ended without a word (lease ran out)."""
+    """How many attempts in a row ended without a word (lease ran out) and came no further than those before."""
+    furthest: float = 0.0
+    """The progress at which the crash that came furthest happened."""
+    tries: int = 0
+    """How many attempts of this round ended with a failure that was worth another try."""
+    queued_at: Instant | None = None
+    """When its command was last sent; None before this was written down."""
     renewals: int = 0
     worker: str | None = None
     progress: float = 0.0
@@ -118,10 +127,10 @@ def fail(job: Job, attempt: int, error: str, now: Instant) -> Job:
     return job.with_(state=JobState.FAILED, error=error, stage="failed", ended_at=now)
 
 
-def give_back(job: Job, attempt: int) -> Job:
-    """The worker hands the job back unharmed (shutdown, or a failure worth another try)."""
+def give_back(job: Job, attempt: int, *, failed: bool = False) -> Job:
+    """The worker hands the job back: unharmed (shutdown), or after a failure worth another try."""
     _require_attempt(job, attempt)
-    return job.with_(state=JobState.QUEUED, worker=None, progress=0.0, stage="queued")
+    return job.with_(state=JobState.QUEUED, worker=None, progress=0.0, stage="queued", tries=job.tries + failed)
 
 
 def adjust(job: Job, priority: int, *, paused: bool) -> Job:
@@ -138,14 +147,19 @@ def void_lease(job: Job) -> Job:
 
 def expire_lease(job: Job, attempt: int, renewals: int, max_crashes: int, now: Instant) -> Job:
     """The observer saw (attempt, renewals) stand still for a whole lease: queue the job again, or give up on a
-    job that took down `max_crashes` workers. Without effect when the job moved on meanwhile."""
+    job that took down `max_crashes` workers at the same point. Without effect when the job moved on meanwhile.
+
+    A job that kills its workers dies where it died before. One that came clearly further was killed by something
+    else (a machine that was taken away), so the count begins anew; that can happen only some twenty times.
+    """
     if job.state is not JobState.CLAIMED or (job.attempt, job.renewals) != (attempt, renewals):
         return job
-    crashes = job.crashes + 1
+    crashes = 1 if job.progress >= job.furthest + CLEARLY_FURTHER else job.crashes + 1
+    counted = job.with_(crashes=crashes, furthest=max(job.furthest, job.progress))
     if crashes >= max_crashes:
         reason = f"the worker died {crashes} times while it had this job; the last one was {job.worker}"
-        return job.with_(state=JobState.FAILED, crashes=crashes, error=reason, stage="failed", ended_at=now)
-    return job.with_(state=JobState.QUEUED, crashes=crashes, worker=None, progress=0.0, stage="queued again")
+        return counted.with_(state=JobState.FAILED, error=reason, stage="failed", ended_at=now)
+    return counted.with_(state=JobState.QUEUED, worker=None, progress=0.0, stage="queued again: its worker was lost")
 
 
 def cancel(job: Job, round_: int, now: Instant) -> Job:

@@ -25,7 +25,7 @@ class PublishingRules:
     ask_timeout_seconds: float = 60.0
     slots: int = 2
     """Uploads at once in this process."""
-    max_crashes: int = 3
+    max_crashes: int = 8
     max_tries: int = 12
     """Automatic ones; by the backoff below about a day."""
     backoff_first_seconds: float = 5.0

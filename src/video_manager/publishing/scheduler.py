@@ -13,6 +13,7 @@ from typing import Any
 from video_manager.domain import publication as rules
 from video_manager.domain.publication import Publication
 from video_manager.errors import InvalidTransition
+from video_manager.lease_watch import LeaseWatch
 from video_manager.ports import Clock
 from video_manager.publishing.asker import Asker
 from video_manager.publishing.channels import ChannelService
@@ -21,26 +22,6 @@ from video_manager.publishing.rules import PublishingRules
 from video_manager.publishing.uploader import Checkpoint, Running, Uploader, ignore_checkpoint
 
 log = logging.getLogger(__name__)
-
-
-class LeaseWatch:
-    """Sees (attempt, renewals) stand still for a whole lease, by this observer's own monotonic clock."""
-
-    def __init__(self, lease_seconds: float, clock: Clock) -> None:
-        self._lease_seconds = lease_seconds
-        self._clock = clock
-        self._seen: dict[str, tuple[tuple[int, int], float]] = {}
-
-    def expired(self, uploading: list[Publication]) -> list[Publication]:
-        now = self._clock.monotonic()
-        seen = {}
-        for publication in uploading:
-            attempt = publication.attempts[-1]
-            mark = (attempt.number, attempt.renewals)
-            known = self._seen.get(publication.id)
-            seen[publication.id] = known if known is not None and known[0] == mark else (mark, now)
-        self._seen = seen
-        return [item for item in uploading if now - seen[item.id][1] >= self._lease_seconds]
 
 
 class Scheduler:
@@ -156,10 +137,12 @@ class Scheduler:
         if now - self._leases_at < self._settings.renew_seconds:
             return
         self._leases_at = now
-        uploading = [loaded.value for loaded in await self._ledger.uploading()]
-        for publication in self._leases.expired(uploading):
-            log.warning("the worker of publication %s fell silent", publication.id)
-            await self._expire(publication, self._settings.max_crashes)
+        uploading = {loaded.value.id: loaded.value for loaded in await self._ledger.uploading()}
+        attempts = {id: publication.attempts[-1] for id, publication in uploading.items()}
+        marks = {id: (attempt.number, attempt.renewals) for id, attempt in attempts.items()}
+        for id in self._leases.expired(marks):
+            log.warning("the worker of publication %s fell silent", id)
+            await self._expire(uploading[id], self._settings.max_crashes)
 
     async def _expire(self, publication: Publication, max_crashes: int | None) -> None:
         attempt, now = publication.attempts[-1], self._clock.now()

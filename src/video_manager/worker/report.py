@@ -39,8 +39,8 @@ class Report:
     async def fail(self, job: Job, text: str) -> None:
         await self._tell(job, lambda: self._desk.fail(job.id, job.attempt, text))
 
-    async def give_back(self, job: Job) -> None:
-        await self._tell(job, lambda: self._desk.give_back(job.id, job.attempt))
+    async def give_back(self, job: Job, *, failed: bool = False) -> None:
+        await self._tell(job, lambda: self._desk.give_back(job.id, job.attempt, failed=failed))
 
     async def _tell(self, job: Job, call: Callable[[], Awaitable[None]]) -> bool:
         """False when the attempt was surely refused. After a lost answer a refusal may be the echo of our own success,

@@ -65,7 +65,6 @@ class Worker:
         self._flow = asyncio.Lock()
         self._stopping = False
         self._attempts: dict[tuple[str, int], Attempt] = {}
-        self._tries: dict[tuple[str, int], int] = {}
 
     @property
     def running(self) -> int:
@@ -207,16 +206,14 @@ class Worker:
             await self._end_stopped(attempt)
             return
         if error is None:
-            self._tries.pop((job.id, job.round), None)
             await self._report.finish(job, work.result())
         elif isinstance(error, LeaseLost):
             return
-        elif isinstance(error, RetryableError) and self._may_try_again(job):
+        elif isinstance(error, RetryableError) and job.tries + 1 < self._settings.tries:
             await self._wait_and_give_back(attempt, error)
         else:
             if not isinstance(error, VideoManagerError):
                 _log.error("job %s failed unexpectedly", job.id, exc_info=error)
-            self._tries.pop((job.id, job.round), None)
             await self._report.fail(job, failure_text(error))
 
     async def _end_stopped(self, attempt: Attempt) -> None:
@@ -228,20 +225,14 @@ class Worker:
         else:
             await self._report.fail(job, "the work cancelled itself; this is a fault of the plugin")
 
-    def _may_try_again(self, job: Job) -> bool:
-        key = (job.id, job.round)
-        self._tries[key] = self._tries.get(key, 0) + 1
-        return self._tries[key] < self._settings.tries
-
     async def _wait_and_give_back(self, attempt: Attempt, error: RetryableError) -> None:
         """Keep the lease while waiting, so that the job is not tried again too soon."""
         job = attempt.job
-        tries = self._tries[job.id, job.round]
-        delay = min(error.retry_after_seconds or 2.0**tries, _LONGEST_RETRY_DELAY_SECONDS)
+        delay = min(error.retry_after_seconds or 2.0 ** (job.tries + 1), _LONGEST_RETRY_DELAY_SECONDS)
         attempt.note(0.0, f"waiting {delay:.0f} s to try again: {error.detail}"[:200])
         await attempt.wait_for_stop(delay)
         if attempt.stopped is not Stop.LOST:
-            await self._report.give_back(job)
+            await self._report.give_back(job, failed=True)
 
 
 def _progress_hint(attempt: Attempt, source: str) -> Envelope:

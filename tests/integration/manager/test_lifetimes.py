@@ -1,4 +1,4 @@
-"""How long bytes and leases last."""
+"""How long bytes last."""
 
 import asyncio
 from datetime import UTC, datetime, timedelta
@@ -6,80 +6,10 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from tests.integration.manager.conftest import ADMIN, Played
 
-from video_manager.domain.job import JobResult, JobState
+from video_manager.domain.job import JobResult
 from video_manager.domain.video import MediaFile, MediaRole, Video, VideoState
-from video_manager.manager.jobs import JobService, LeaseSettings
 from video_manager.manager.requests import ReviewRequest
 from video_manager.web import random_ids
-
-
-class HandClock:
-    """Turned by the test."""
-
-    def __init__(self) -> None:
-        self.seconds = 0.0
-
-    def now(self) -> datetime:
-        return datetime(2026, 11, 22, tzinfo=UTC) + timedelta(seconds=self.seconds)
-
-    def monotonic(self) -> float:
-        return self.seconds
-
-    async def sleep(self, seconds: float) -> None:
-        raise AssertionError("not used")
-
-
-async def test_a_silent_worker_loses_its_job_and_the_third_time_it_fails(played: Played) -> None:
-    view = await played.request()
-    await played.settled()
-    clock = HandClock()
-    desk = JobService(
-        played.job_repository, played.repository, played.jobs._registry, clock, LeaseSettings(30, max_crashes=2)
-    )
-    job_id = f"{view.id}.1.render"
-    assert await desk.claim(job_id, "w1") is not None
-    await desk.observe_leases()
-    clock.seconds = 29
-    await desk.renew(job_id, 1, 0.1, "alive")
-    await desk.observe_leases()
-    clock.seconds = 58
-    await desk.observe_leases()
-    assert (await desk.get(job_id)).state is JobState.CLAIMED
-    clock.seconds = 60
-    await desk.observe_leases()
-    assert (await desk.get(job_id)).state is JobState.QUEUED
-    await desk.finish(job_id, 1, (await played.jobs.get(job_id)).result or _no_files())  # late, but nobody else has it
-    assert (await desk.get(job_id)).state is JobState.FINISHED
-
-
-async def test_a_job_that_takes_down_its_workers_fails(played: Played) -> None:
-    view = await played.request()
-    await played.settled()
-    clock = HandClock()
-    desk = JobService(
-        played.job_repository, played.repository, played.jobs._registry, clock, LeaseSettings(30, max_crashes=2)
-    )
-    job_id = f"{view.id}.1.render"
-    for turn in range(2):
-        assert await desk.claim(job_id, f"w{turn}") is not None
-        await desk.observe_leases()
-        clock.seconds += 31
-        await desk.observe_leases()
-    await played.settled()
-    shown = await played.videos.get(ADMIN, view.id)
-    assert shown.state is VideoState.FAILED
-    assert "died 2 times" in str(shown.versions[0].error)
-
-
-async def test_a_new_start_voids_leases_without_blaming_the_job(played: Played) -> None:
-    view = await played.request()
-    for _ in range(5):
-        await played.settled()
-        assert await played.jobs.claim(f"{view.id}.1.render", "w") is not None
-        assert await played.jobs.void_leases() == 1
-    await played.settled()
-    job = await played.jobs.get(f"{view.id}.1.render")
-    assert (job.state, job.crashes, job.attempt) == (JobState.QUEUED, 0, 5)
 
 
 async def test_sent_in_files_stay_until_no_open_version_needs_them(played: Played) -> None:
