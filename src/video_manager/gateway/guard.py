@@ -26,6 +26,7 @@ _PUBLIC: dict[str, frozenset[str]] = {
     "/logout": frozenset({"POST"}),
     "/health/live": frozenset({"GET", "HEAD"}),
     "/health/ready": frozenset({"GET", "HEAD"}),
+    "/health/work": frozenset({"GET", "HEAD"}),
     "/metrics": frozenset({"GET", "HEAD"}),  # decides for itself: loopback or an administrator
 }
 

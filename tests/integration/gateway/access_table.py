@@ -46,6 +46,7 @@ PIECE = TUS | {"Upload-Offset": "0", "Content-Type": "application/offset+octet-s
 TABLE: dict[str, Rule] = {
     "GET /health/live": Rule(EVERYBODY, public=True),
     "GET /health/ready": Rule(EVERYBODY, public=True),
+    "GET /health/work": Rule(EVERYBODY, public=True),
     "GET /metrics": ADMIN,
     "GET /api/v1/me": Rule(EVERYBODY),
     # With a key nobody: it is no account and has no password. Signed-in people are tested in test_signing_in.

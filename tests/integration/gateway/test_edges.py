@@ -1,6 +1,7 @@
 """Health, metrics, websockets, other origins, proxies, and public routes."""
 
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime
 
 import httpx
 import pytest
@@ -10,6 +11,7 @@ from tests.integration.gateway.server import served
 from tests.integration.gateway.world import World, sign_in, started_world
 
 from video_manager.domain.access import SYSTEM, Role
+from video_manager.gateway.health import WorkFigures
 from video_manager.settings import Settings
 
 
@@ -31,6 +33,28 @@ async def test_health_names_the_dependency_that_is_gone(settings: Settings) -> N
 async def test_ready_when_all_is_well(world: World) -> None:
     async with world.client() as client:
         assert (await client.get("/health/ready")).status_code == 200
+
+
+async def test_work_that_stands_still_is_told(settings: Settings) -> None:
+    figures = [
+        WorkFigures(0.0, None, None), WorkFigures(75.0, 12.0, datetime(2026, 11, 22, tzinfo=UTC), late=("outbox",)),
+    ]  # fmt: skip
+
+    async def look() -> WorkFigures:
+        if not figures:
+            raise ConnectionError("password=hunter2 refused")
+        return figures.pop(0)
+
+    async with started_world(settings, work=look) as world, world.client() as client:
+        assert (await client.get("/health/work")).json() == {
+            "status": "ok", "outbox_lag_seconds": 0.0, "oldest_unclaimed_job_seconds": None,
+            "last_message_handled_at": None, "late": [],
+        }  # fmt: skip
+        late = await client.get("/health/work")
+        assert (late.status_code, late.json()["status"], late.json()["late"]) == (503, "late", ["outbox"])
+        assert late.json()["last_message_handled_at"] == "2026-11-22T00:00:00+00:00"
+        gone = await client.get("/health/work")
+        assert (gone.status_code, gone.json()) == (503, {"status": "unavailable"})
 
 
 def local(world: World, **headers: str) -> httpx.AsyncClient:

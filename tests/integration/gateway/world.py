@@ -17,7 +17,7 @@ from video_manager.domain.access import SYSTEM, Role
 from video_manager.gateway.access import AccessService
 from video_manager.gateway.app import GatewayParts, create_app
 from video_manager.gateway.events import EventFeed
-from video_manager.gateway.health import Health, Probe
+from video_manager.gateway.health import Health, Probe, WorkReport
 from video_manager.gateway.idempotency import IdempotencyRecords
 from video_manager.gateway.operations import OperationsService
 from video_manager.gateway.passwords import Passwords
@@ -67,8 +67,9 @@ async def sign_in(client: httpx.AsyncClient, name: str, password: str = PASSWORD
 
 @asynccontextmanager
 async def started_world(
-    settings: Settings, *, people: bool = True, probes: Mapping[str, Probe] | None = None, **parts: object
-) -> AsyncIterator[World]:
+    settings: Settings, *, people: bool = True, probes: Mapping[str, Probe] | None = None,
+    work: WorkReport | None = None, **parts: object,
+) -> AsyncIterator[World]:  # fmt: skip
     folder: Path = settings.data_dir
     store, files, bus = (
         SqliteDocuments(folder / "documents.db"),
@@ -96,7 +97,7 @@ async def started_world(
             operations=OperationsService(bus, files, access.audit),
             events=EventFeed(bus),
             session_secret="s" * 64,
-            health=Health(new_registry(), probes or {}),
+            health=Health(new_registry(), probes or {}, work),
             **parts,  # type: ignore[arg-type]
         )
         app = create_app(made)
