@@ -96,8 +96,9 @@ class BrokerLink:
 
     async def _connect(self, within_seconds: float) -> None:
         """Raises SettingsError or Unavailable."""
-        self._lost.clear()
         connection = await connected(self._address, self._purpose, within_seconds)
+        self._connection = connection
+        self._lost.clear()
         try:
             connection.close_callbacks.add(self._when_lost)
             if self.on_open is not None:
@@ -105,19 +106,24 @@ class BrokerLink:
         except BaseException:
             await close_quietly(connection)
             raise
-        self._connection = connection
         if not self._lost.is_set():
             self._up.set()
 
-    async def _when_lost(self, _: AbstractConnection | None, error: BaseException | None) -> None:
+    async def _when_lost(self, connection: AbstractConnection | None, error: BaseException | None) -> None:
+        if connection is not self._connection:
+            return  # the last words of one that was replaced already
         if self.is_up:
-            _log.warning("the connection to RabbitMQ at %s for %s was lost: %s", self._address, self._purpose, error)
+            # The driver cancels its reader when no heartbeat comes.
+            reason = "no sign of life" if isinstance(error, asyncio.CancelledError) else error
+            _log.warning("the connection to RabbitMQ at %s for %s was lost: %s", self._address, self._purpose, reason)
         self._up.clear()
         self._lost.set()
 
     async def _keep_open(self) -> None:
         while True:
             await self._lost.wait()
+            if self._connection is not None:
+                await close_quietly(self._connection)
             pause = _FIRST_PAUSE_SECONDS
             said = ""
             while True:

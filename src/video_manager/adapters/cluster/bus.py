@@ -14,8 +14,9 @@ from video_manager.adapters.cluster.broker_link import BrokerLink
 from video_manager.adapters.cluster.broker_table import BrokerTable
 from video_manager.adapters.cluster.dead_letters import DeadLetters
 from video_manager.adapters.cluster.delays import Delays
+from video_manager.adapters.cluster.message_handling import Means
 from video_manager.adapters.cluster.publisher import Outgoing, Publisher, Unroutable, message_of
-from video_manager.adapters.cluster.queue_consumer import Means, QueueConsumer
+from video_manager.adapters.cluster.queue_consumer import QueueConsumer
 from video_manager.adapters.cluster.topology import PREFIX, Topology
 from video_manager.adapters.cluster.watching import HintSender, WatchQueue
 from video_manager.adapters.embedded.queue_consumer import Backoff

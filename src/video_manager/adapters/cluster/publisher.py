@@ -4,6 +4,7 @@ import asyncio
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from aio_pika import DeliveryMode, Message
 from aio_pika.abc import AbstractChannel, HeadersType
@@ -23,6 +24,8 @@ LARGEST_BYTES = 8 << 20
 """RabbitMQ 4 takes 16 MiB; a larger message would close the channel, and fail what is sent beside it."""
 
 _LONGEST_NAME_BYTES = 255
+_LAST_WORDS_SECONDS = 0.2
+"""For the driver to tell those that wait why the channel was closed."""
 
 _log = logging.getLogger(__name__)
 
@@ -63,15 +66,33 @@ class Publisher:
 
     async def _send_group(self, group: Sequence[Outgoing]) -> None:
         channel = await self._open_channel()
-        with self._address.permission():
-            async with answering(f"confirming {len(group)} messages"):
-                # Each in a task of its own: the driver cancels what waits on a lost connection.
-                results = await asyncio.gather(*(self._send(channel, one) for one in group), return_exceptions=True)
-                errors = [result for result in results if isinstance(result, BaseException)]
-                for error in sorted(errors, key=lambda error: isinstance(error, Unroutable)):
-                    if isinstance(error, asyncio.CancelledError):
-                        raise Unavailable("the connection to RabbitMQ was lost while publishing") from error
-                    raise error
+        # Each in a task of its own: the driver cancels what waits on a lost connection.
+        tasks = [asyncio.create_task(self._send(channel, one)) for one in group]
+        try:
+            with self._address.permission():
+                async with answering(f"confirming {len(group)} messages"):
+                    await self._finish(channel, tasks)
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _finish(self, channel: AbstractChannel, tasks: Sequence[asyncio.Task[None]]) -> None:
+        """Wait for all; raise an error of one, rather than that of a message that nobody takes. A lost connection ends
+        it at once: what the driver has not yet sent would wait for a writer that is gone."""
+        all_done: asyncio.Future[Any] = asyncio.gather(*tasks, return_exceptions=True)
+        closed: asyncio.Future[Any] = asyncio.ensure_future(channel.closed())
+        try:
+            await asyncio.wait({all_done, closed}, return_when=asyncio.FIRST_COMPLETED)
+            if not all_done.done():
+                await asyncio.wait({all_done}, timeout=_LAST_WORDS_SECONDS)
+        finally:
+            closed.cancel()
+        if any(not task.done() or task.cancelled() for task in tasks):
+            raise Unavailable("the connection to RabbitMQ was lost while publishing")
+        errors = [error for task in tasks if (error := task.exception()) is not None]
+        for error in sorted(errors, key=lambda error: isinstance(error, Unroutable)):
+            raise error
 
     async def _send(self, channel: AbstractChannel, outgoing: Outgoing) -> None:
         """The driver finds the message that was returned by its id. Two of one id at once would be mistaken for each
