@@ -19,6 +19,7 @@ from video_manager.gateway.throttle import Throttle
 from video_manager.gateway.users import Users
 from video_manager.ports import Clock, DocumentStore
 from video_manager.settings import Settings
+from video_manager.turns import Turns
 
 CACHE_SECONDS = 3.0
 """How long a checked credential is believed. Changes made through this object are seen at once."""
@@ -39,16 +40,17 @@ class AccessService:
         self._settings = settings
         self._passwords = passwords or Passwords()
         self._cli_token = cli_token
-        self._throttle = Throttle(clock, settings.login_attempts_per_minute)
+        self._throttle = Throttle(store, clock, settings.login_attempts_per_minute)
+        self._turns = Turns(store, clock)
         self._sessions = Sessions(store, clock, timedelta(hours=settings.session_hours))
         self._known: OrderedDict[str, tuple[Actor, float]] = OrderedDict()
         self.audit = AuditLog(store, clock)
-        self.users = Users(store, self.audit, self._passwords, clock, self.forget_checks)
+        self.users = Users(store, self.audit, self._passwords, clock, self._turns, self.forget_checks)
         self.keys = Keys(store, self.audit, clock, self.forget_checks)
 
     async def open(self) -> None:
         """Make the collections if they are missing."""
-        for part in (self.audit, self.users, self.keys, self._sessions):
+        for part in (self.audit, self.users, self.keys, self._sessions, self._throttle, self._turns):
             await part.open()
 
     async def record(self, actor: Actor, action: str, subject: str, detail: str = "") -> None:
@@ -60,7 +62,7 @@ class AccessService:
     async def sign_in(self, cookie: MutableMapping[str, Any], name: str, password: str, address: str) -> Actor:
         """Check the password and put a new session into the cookie. Raises TooManyRequests after too many failures
         from this address, Unauthenticated with the same words and in the same time for every other reason."""
-        self._throttle.begin(address)
+        await self._throttle.begin(address)
         user = await self.users.by_name(name[:200])
         right = await self._passwords.matches(password, user.password_hash if user else None)
         if user is None or not right or user.disabled:
@@ -68,7 +70,7 @@ class AccessService:
             who = user.name if user else "an unknown name"
             await self.audit.record(SYSTEM, "sign-in.failed", user.id if user else "", f"{who} from {address}")
             raise Unauthenticated("the name or the password is wrong")
-        self._throttle.forgive(address)
+        await self._throttle.forgive(address)
         if self._passwords.is_outdated(user.password_hash):
             await self.users.store_hash(user.id, user.password_hash, await self._passwords.hash(password))
         actor = _person(user)
@@ -87,9 +89,9 @@ class AccessService:
         self, actor: Actor, cookie: MutableMapping[str, Any] | None, current: str, new: str, address: str
     ) -> None:
         """Ends all sessions of the user; the browser that asked (`cookie`) gets a new one."""
-        self._throttle.begin(address)
+        await self._throttle.begin(address)
         user = (await self.users.change_own_password(actor, current, new)).value
-        self._throttle.forgive(address)
+        await self._throttle.forgive(address)
         if cookie is not None:
             await self.sign_out(cookie)
             await self._sessions.begin(cookie, user)
@@ -139,8 +141,8 @@ class AccessService:
         return password
 
     async def sweep(self) -> int:
-        """Remove expired sessions; how many."""
-        return await self._sessions.sweep()
+        """Remove expired sessions and forgotten sign-ins; how many."""
+        return await self._sessions.sweep() + await self._throttle.sweep()
 
     async def _check_session(self, id: str) -> Actor | None:
         session: Session | None = await self._sessions.find(id)

@@ -1,13 +1,18 @@
 """Slows down guessing: after too many failed sign-ins from one address within a minute, that address waits."""
 
+import contextlib
 import ipaddress
-from collections import OrderedDict, deque
+from datetime import timedelta
 
-from video_manager.errors import TooManyRequests
-from video_manager.ports import Clock
+from video_manager.domain.model import Frozen, Instant, derived_id
+from video_manager.errors import NotFound, StaleRevision, TooManyRequests
+from video_manager.ports import Clock, CollectionSpec, DocumentStore, Op, Query, Where
+from video_manager.repository import Repository, instant_text
 
-_WINDOW_SECONDS = 60.0
-_MAX_ADDRESSES = 10_000
+SIGN_IN_ATTEMPTS = CollectionSpec("sign_in_attempts", indexed=("last_at",))
+
+_WINDOW = timedelta(seconds=60)
+_SWEEP_BATCH = 500
 
 
 class SignInThrottled(TooManyRequests):
@@ -16,32 +21,63 @@ class SignInThrottled(TooManyRequests):
         self.retry_after_seconds = retry_after_seconds
 
 
-class Throttle:
-    """Counts in this process only: several gateways allow several times as much, which is still slow."""
+class Attempts(Frozen):
+    """Of one address within the last minute. `id` derives from the address, which is not written down."""
 
-    def __init__(self, clock: Clock, attempts_per_minute: int) -> None:
+    id: str
+    at: tuple[Instant, ...]
+    last_at: Instant
+
+
+class Throttle:
+    """Counts in the documents, so that several gateways allow no more than one."""
+
+    def __init__(self, store: DocumentStore, clock: Clock, attempts_per_minute: int) -> None:
+        self._attempts = Repository(store, SIGN_IN_ATTEMPTS, Attempts)
         self._clock = clock
         self._limit = attempts_per_minute
-        self._attempts: OrderedDict[str, deque[float]] = OrderedDict()
 
-    def begin(self, address: str) -> None:
+    async def open(self) -> None:
+        await self._attempts.register()
+
+    async def begin(self, address: str) -> None:
         """Count an attempt before it is checked, so that many at once cannot slip through. Raises SignInThrottled."""
-        now = self._clock.monotonic()
-        attempts = self._attempts.setdefault(_network(address), deque())
-        self._attempts.move_to_end(_network(address))
-        while attempts and attempts[0] <= now - _WINDOW_SECONDS:
-            attempts.popleft()
-        if len(attempts) >= self._limit:
-            raise SignInThrottled(attempts[0] + _WINDOW_SECONDS - now)
-        attempts.append(now)
-        while len(self._attempts) > _MAX_ADDRESSES:
-            self._attempts.popitem(last=False)
+        now = self._clock.now()
 
-    def forgive(self, address: str) -> None:
+        def decide(before: Attempts) -> Attempts:
+            recent = [at for at in before.at if at > now - _WINDOW]
+            if len(recent) >= self._limit:
+                raise SignInThrottled((recent[0] + _WINDOW - now).total_seconds())
+            return before.with_(at=(*recent, now), last_at=now)
+
+        first = Attempts(id=_id(address), at=(now,), last_at=now)
+        while not await self._attempts.add_if_absent(first):
+            try:
+                await self._attempts.change(first.id, decide)
+            except NotFound:
+                continue  # swept in this moment
+            return
+
+    async def forgive(self, address: str) -> None:
         """The last attempt was right: it does not count."""
-        attempts = self._attempts.get(_network(address))
-        if attempts:
-            attempts.pop()
+        try:
+            await self._attempts.change(_id(address), lambda before: before.with_(at=before.at[:-1]))
+        except NotFound:
+            return
+
+    async def sweep(self) -> int:
+        """Remove what no longer counts; how many addresses."""
+        over = Where("last_at", Op.LT, instant_text(self._clock.now() - _WINDOW))
+        found = await self._attempts.find(Query((over,), order_by="last_at", limit=_SWEEP_BATCH))
+        for row in found:
+            # Only if nobody tried again since: the revision is compared.
+            with contextlib.suppress(StaleRevision):
+                await self._attempts.remove(row.value.id, row.revision)
+        return len(found)
+
+
+def _id(address: str) -> str:
+    return derived_id("sign-in", _network(address))
 
 
 def _network(address: str) -> str:

@@ -1,8 +1,8 @@
 """People's accounts: who may sign in, and in which role."""
 
-import asyncio
 import re
 from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
 
 from video_manager.domain.access import Actor, Right, Role, User
 from video_manager.errors import AlreadyExists, Conflict, Forbidden, InvalidInput
@@ -10,6 +10,7 @@ from video_manager.gateway.audit import AuditLog
 from video_manager.gateway.passwords import Passwords, check_new_password
 from video_manager.ports import Clock, CollectionSpec, DocumentStore, Op, Where
 from video_manager.repository import Loaded, Page, Repository
+from video_manager.turns import Turns
 
 USERS = CollectionSpec("users", indexed=("name", "role", "disabled"), unique=("name",))
 
@@ -27,15 +28,15 @@ class Users:
     disabled account and a lowered role end them."""
 
     def __init__(
-        self, store: DocumentStore, audit: AuditLog, passwords: Passwords, clock: Clock, on_change: Callable[[], None]
-    ) -> None:
+        self, store: DocumentStore, audit: AuditLog, passwords: Passwords, clock: Clock, turns: Turns,
+        on_change: Callable[[], None],
+    ) -> None:  # fmt: skip
         self._users = Repository(store, USERS, User)
         self._audit = audit
         self._passwords = passwords
         self._clock = clock
         self._on_change = on_change
-        # "The last administrator stays" is a rule about all accounts, so their changes take turns in this process.
-        self._turn = asyncio.Lock()
+        self._turns = turns
 
     async def open(self) -> None:
         await self._users.register()
@@ -83,7 +84,7 @@ class Users:
         if role is not None:
             _person_role(role)
         email = _address(email)
-        async with self._turn:
+        async with self._one_at_a_time():
             before = (await self._users.load(user_id)).value
             if (role not in (None, Role.ADMIN) or disabled) and await self._is_last_admin(before):
                 raise Conflict(f"{before.name} is the last active administrator; make somebody else one first")
@@ -112,7 +113,7 @@ class Users:
     async def remove(self, actor: Actor, user_id: str, expected_revision: int | None = None) -> None:
         """Raises NotFound, Conflict for the last administrator and for oneself."""
         actor.require(Right.ADMINISTER)
-        async with self._turn:
+        async with self._one_at_a_time():
             user = (await self._users.load(user_id)).value
             if user.id == actor.id:
                 raise Conflict("you cannot remove yourself; ask another administrator")
@@ -159,6 +160,11 @@ class Users:
     async def add_first(self, user: User) -> bool:
         """False when another process was faster."""
         return await self._users.add_if_absent(user)
+
+    def _one_at_a_time(self) -> AbstractAsyncContextManager[None]:
+        """Who is the last administrator is a rule about all accounts, so their changes take turns, whatever gateway they
+        come by."""
+        return self._turns.hold("administrators")
 
     async def _is_last_admin(self, user: User) -> bool:
         if user.role is not Role.ADMIN or user.disabled:
