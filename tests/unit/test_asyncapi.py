@@ -1,20 +1,25 @@
 """The description of the messages says what is really sent. That it is valid AsyncAPI is tested with the example."""
 
+import json
 import re
+from pathlib import Path
 from typing import Any
 
 import pytest
 from jsonschema import Draft7Validator, ValidationError  # type: ignore[import-untyped]  # it has no types
-from referencing import Registry, Resource
+from pydantic import SecretStr
+from referencing import Registry
 from referencing.jsonschema import DRAFT7
 
-from video_manager.contracts.asyncapi import describe_messages
+from video_manager.contracts.asyncapi import Broker, describe_messages
 from video_manager.contracts.catalogue import COMMANDS, EVENTS, HINTS
 from video_manager.contracts.commands import OpenJob, Render
 from video_manager.contracts.envelope import Body, envelope
 from video_manager.contracts.events import JobProgress
+from video_manager.gateway.asyncapi import broker_of
+from video_manager.settings import Bus, Settings
 
-DOCUMENT = describe_messages("1.2.3", "broker.invalid:5672")
+DOCUMENT = describe_messages("1.2.3", Broker("broker.invalid:5672", virtual_host="a/b"))
 
 
 def look_up(reference: str) -> Any:
@@ -35,7 +40,7 @@ def check(body: Body, **changes: Any) -> None:
     """Validate a message as it is sent against the description of its type."""
     message = envelope(body, source="test", subject="s").model_dump(mode="json") | changes
     schema = {"$ref": f"urn:d#/components/messages/{type(body).type}/payload"}
-    registry: Registry[Any] = Registry().with_resource("urn:d", Resource(contents=DOCUMENT, specification=DRAFT7))
+    registry: Registry[Any] = Registry().with_resource("urn:d", DRAFT7.create_resource(DOCUMENT))
     Draft7Validator(schema, registry=registry).validate(message)
 
 
@@ -79,6 +84,17 @@ def test_the_queue_of_a_generator_is_described() -> None:
     assert list(queue["parameters"]) == re.findall(r"{(\w+)}", queue["address"])
 
 
+def test_nobody_learns_our_password(tmp_path: Path) -> None:
+    url = SecretStr("amqps://ours:secret-password@broker.invalid/video%20manager")
+    settings = Settings(data_dir=tmp_path, bus=Bus.RABBITMQ, rabbitmq_url=url)
+    described = json.dumps(describe_messages("1.2.3", broker_of(settings)))
+    assert "secret-password" not in described
+    assert "ours" not in described.replace("yours", "").replace("hours", "")
+    assert broker_of(settings) == Broker("broker.invalid:5671", secure=True, virtual_host="video manager")
+    assert broker_of(Settings(data_dir=tmp_path)) is None
+
+
 def test_the_broker_is_named_only_where_there_is_one() -> None:
-    assert DOCUMENT["servers"]["rabbitmq"]["host"] == "broker.invalid:5672"
+    server = DOCUMENT["servers"]["rabbitmq"]
+    assert (server["host"], server["pathname"], server["protocol"]) == ("broker.invalid:5672", "/a%2Fb", "amqp")
     assert "servers" not in describe_messages("1.2.3")

@@ -16,9 +16,12 @@ from video_manager.gateway.idempotency import IdempotencyRecords
 from video_manager.gateway.local_secrets import session_secret
 from video_manager.manager import job_routes, plugin_routes
 from video_manager.manager.routes import router as manager_router
+from video_manager.manager.sent_results import SentResults
+from video_manager.manager.worker_desk import WorkerDesk
 from video_manager.notifications.routes import router as notifications_router
 from video_manager.publishing.routes import api_router as publishing_router
 from video_manager.publishing.site.routes import public_router
+from video_manager.settings import Settings
 
 UNUSED_CLIENTS = ("aiohttp", "requests")
 """Only the client halves of NiceGUI's socket libraries use them, if they are there; we only serve. Not loading them
@@ -41,8 +44,8 @@ def build_application(system: System, *, workers: bool, studio: bool = True) -> 
             health=health_of(system),
             api_routers=(
                 manager_router(system.videos, system.reviews, system.adapters.files),
-                plugin_routes.router(system.registry),
-                job_routes.router(system.jobs, system.uploads),
+                plugin_routes.router(system.registry, system.generators, _terms(settings)),
+                job_routes.router(_worker_desk(system), system.adapters.files),
                 publishing_router(system.publishing.service),
                 notifications_router(system.notifications.service),
                 analytics_router(system.analytics.service),
@@ -54,6 +57,16 @@ def build_application(system: System, *, workers: bool, studio: bool = True) -> 
     if studio:
         _mount_studio(app, system)
     return app
+
+
+def _worker_desk(system: System) -> WorkerDesk:
+    return WorkerDesk(system.jobs, system.generators, SentResults(system.uploads, system.adapters.files))
+
+
+def _terms(settings: Settings) -> plugin_routes.WorkerTerms:
+    return plugin_routes.WorkerTerms(
+        settings.worker_offline_seconds, settings.lease_seconds, settings.renew_seconds, settings.max_upload_bytes
+    )
 
 
 def build_health_application(system: System) -> FastAPI:

@@ -25,15 +25,19 @@ from video_manager.gateway.operations import OperationsService
 from video_manager.gateway.uploads import UploadsService
 from video_manager.generation.handlers import GenerationHandlers, render_topic
 from video_manager.generation.service import GenerationService
+from video_manager.manager.external_generator import EXTERNAL_GENERATORS, ExternalGenerator
+from video_manager.manager.generators import GeneratorService
 from video_manager.manager.handlers import subscription as manager_subscription
-from video_manager.manager.jobs import JOBS, VIDEOS, JobService, LeaseSettings
+from video_manager.manager.jobs import JOBS, VIDEOS, JobService
+from video_manager.manager.known_generators import KnownGenerators
+from video_manager.manager.leases import LeaseObserver, LeaseSettings
 from video_manager.manager.lifetimes import Lifetimes
 from video_manager.manager.progress import ProgressService
 from video_manager.manager.reviewing import ReviewService
 from video_manager.manager.service import RequestLimits, VideoService
 from video_manager.media.ffmpeg_binary import ffmpeg_path
-from video_manager.messaging import OutboxRelay
 from video_manager.notifications.assembly import Notifications, build_notifications
+from video_manager.outbox import OutboxRelay
 from video_manager.plugins.registry import Registry, load_registry
 from video_manager.processing.handlers import ProcessingHandlers
 from video_manager.processing.service import ProcessingService
@@ -60,7 +64,9 @@ class System:
     access: AccessService
     uploads: UploadsService
     operations: OperationsService
+    generators: GeneratorService
     jobs: JobService
+    leases: LeaseObserver
     videos: VideoService
     reviews: ReviewService
     progress: ProgressService
@@ -99,6 +105,7 @@ class System:
         """Make every collection and schema, and what the first start needs: an administrator, the first channels."""
         for repository in self.repositories:
             await repository.register()
+        await self.generators.known.open()
         await self.access.open()
         await self.uploads.open()
         await self.notifications.open()
@@ -125,9 +132,11 @@ class System:
         bus, services = self.adapters.bus, self.services
         self._stack = stack
         if self.settings.keeps_data:  # then all workers lived in the process that ended
-            await self.jobs.void_leases()
+            await self.leases.void()
             await self.publishing.void_leases()
         await self._declare_queues()
+        await self.generators.known.start(drops=Service.MANAGER in services)
+        stack.push_async_callback(self.generators.known.stop)
         steps: list[tuple[Service | None, Step, Step | None]] = [
             (Service.MANAGER, lambda: bus.consume(manager_subscription(self.jobs, self.progress)), None),
             (Service.NOTIFICATIONS, lambda: bus.consume(self.notifications.subscription()), None),
@@ -135,7 +144,7 @@ class System:
             (Service.PROCESSING, self.processing.start, self.processing.stop),
             (Service.GENERATION, self.generation.start, self.generation.stop),
             (None, self.relay.start, self.relay.stop),
-            (Service.MANAGER, self.jobs.start, self.jobs.stop),
+            (Service.MANAGER, self.leases.start, self.leases.stop),
             (Service.MANAGER, self.lifetimes.start, self.lifetimes.stop),
             (Service.PUBLISHING, self.publishing.start, self.publishing.stop),
             (Service.NOTIFICATIONS, self.notifications.start, self.notifications.stop),
@@ -188,8 +197,10 @@ def _assemble(
     videos, jobs = Repository(documents, VIDEOS, Video), Repository(documents, JOBS, Job)
     access = AccessService(documents, clock, settings, local_actor_token(settings.data_dir))
     uploads = UploadsService(documents, files, clock, settings)
-    lease = LeaseSettings(settings.lease_seconds, settings.max_crashes)
-    job_service = JobService(jobs, videos, registry, clock, lease)
+    leases = LeaseObserver(jobs, clock, LeaseSettings(settings.lease_seconds, settings.max_crashes), bus.depth)
+    registered = Repository(documents, EXTERNAL_GENERATORS, ExternalGenerator)
+    known = KnownGenerators(registered, registry, bus, clock, settings.worker_offline_seconds)
+    job_service = JobService(jobs, videos, registry, clock, known.know)
     publishing = build_publishing(documents, files, registry, bus, clock, settings=settings, work_folder=folders)
     lifetimes = Lifetimes(
         videos, job_service, files, registry, clock, timedelta(days=settings.retention_days),
@@ -197,8 +208,9 @@ def _assemble(
     )  # fmt: skip
     limits = RequestLimits(settings.max_versions_per_request, settings.max_open_jobs, settings.min_free_bytes)
     service = VideoService(
-        videos, job_service, registry, files, clock, uploads, publishing.service, publishing.service, lifetimes, limits
-    )
+        videos, job_service, registry, files, clock, uploads, publishing.service, publishing.service, lifetimes, limits,
+        known.know,
+    )  # fmt: skip
     worker = WorkerSettings(
         renew_seconds=settings.renew_seconds, grace_seconds=settings.grace_seconds,
         timeout_seconds=settings.render_timeout_seconds,
@@ -214,15 +226,17 @@ def _assemble(
         documents, clock, bus.hint, base_url=settings.base_url, notify_urls=settings.notify_urls,
         notify_timeout_seconds=settings.notify_timeout_seconds, webhook_allow_private=settings.webhook_allow_private,
     )  # fmt: skip
-    warehouse = late_warehouse(_warehouse_place(settings))
+    warehouse = late_warehouse(_warehouse_place(settings), settings.connect_seconds)
     analytics = build_analytics(
         documents, warehouse, registry, clock, collect_seconds=settings.collect_seconds,
         site_counts=publishing.site_counts, media=publishing.media, work_folder=folders,
     )  # fmt: skip
     return System(
         settings=settings, services=services, adapters=adapters, registry=registry,
-        relay=OutboxRelay(documents, bus, clock), access=access, uploads=uploads,
-        operations=OperationsService(bus, files, access.audit), jobs=job_service, videos=service, lifetimes=lifetimes,
+        relay=OutboxRelay(documents, bus, clock, alone=settings.keeps_data), access=access, uploads=uploads,
+        operations=OperationsService(bus, files, access.audit), jobs=job_service, leases=leases,
+        generators=GeneratorService(registered, jobs, known, registry, bus, clock, has_broker=settings.uses_rabbitmq),
+        videos=service, lifetimes=lifetimes,
         reviews=ReviewService(videos, service, registry, clock, publishing.service, uploads, files, lifetimes),
         progress=ProgressService(videos, job_service, lifetimes, clock),
         generation=GenerationHandlers(generation, bus), processing=ProcessingHandlers(processing, bus),

@@ -9,6 +9,7 @@ from video_manager import __version__
 from video_manager.cli import (
     access,
     analytics,
+    asyncapi,
     backup,
     channels,
     dead_letters,
@@ -31,8 +32,8 @@ app = typer.Typer(
     "(VIDEO_MANAGER_DATA_DIR): through the running system where there is one, else by itself.",
 )  # fmt: skip
 
-for module in (serve, make, videos, reviews, publications, channels, analytics, plugins, access, dead_letters, doctor,
-               backup, demo):  # fmt: skip
+for module in (serve, make, videos, reviews, publications, channels, analytics, plugins, asyncapi, access,
+               dead_letters, doctor, backup, demo):  # fmt: skip
     module.register(app)
 
 

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from video_manager.cli.exits import CommandError
-from video_manager.cli.output import AsJson, print_facts, print_items, print_json
+from video_manager.cli.output import AsJson, local_time, note, print_facts, print_items, print_json
 from video_manager.cli.session import with_api
 
 if TYPE_CHECKING:
@@ -26,8 +26,29 @@ async def _all(api: "Api") -> "list[Json]":
 @group.command("list")
 def list_plugins(as_json: AsJson = False) -> None:
     """List plugins by kind."""
-    columns: dict[str, Any] = {"kind": "kind", "name": "name", "what it does": "description"}
+    columns: dict[str, Any] = {"kind": "kind", "name": "name", "state": _state, "what it does": "description"}
     print_items(with_api(_all), columns, as_json=as_json, none="No plugins.")
+
+
+def _state(item: "Json") -> str:
+    """Of a worker elsewhere: whether it is there."""
+    if not item.get("external"):
+        return "installed"
+    if not item["offline"]:
+        return "own worker, ready"
+    seen = item["last_seen_at"]
+    return "own worker, not there yet" if seen is None else f"own worker, away since {local_time(seen)}"
+
+
+@group.command("remove")
+def remove(name: Annotated[str, typer.Argument(help="The name of a generator with a worker of its own.")]) -> None:
+    """Forget the generator of a worker elsewhere; refused while jobs of it are open."""
+
+    async def work(api: "Api") -> None:
+        await api.delete("generators", name)
+
+    with_api(work)
+    note(f"{name} is removed. Its worker registers it again unless it is stopped or its key revoked.")
 
 
 @group.command("show")
@@ -42,7 +63,9 @@ def show(name: Annotated[str, typer.Argument(help="The plugin's name.")], as_jso
     for item in found:
         print_facts({f"{item['kind']} {item['name']}": item["description"]})
         schema = item["json_schema"]
-        rows = [_option(key, part, key in schema.get("required", ())) for key, part in schema["properties"].items()]
+        rows = [
+            _option(key, part, key in schema.get("required", ())) for key, part in schema.get("properties", {}).items()
+        ]
         columns: dict[str, Any] = {"option": "name", "type": "type", "default": "default", "meaning": "description"}
         print_items(rows, columns, as_json=False, none="It has no options.")
 

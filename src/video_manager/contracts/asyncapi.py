@@ -2,7 +2,9 @@
 all that a generation service in another language needs."""
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any
+from urllib.parse import quote
 
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
@@ -32,8 +34,17 @@ queue. The queue exists already: consume it, do not declare it. Each message nam
 `POST /api/v1/jobs/{{id}}/claim`; acknowledge it as soon as the claim is answered, never after the render."""
 
 
-def describe_messages(version: str, broker: str | None = None) -> Json:
-    """The document. `version` is the product's, `broker` the `host:port` of RabbitMQ where there is one."""
+@dataclass(frozen=True)
+class Broker:
+    """Where RabbitMQ is: `host` with its port. Never with anybody's password."""
+
+    host: str
+    secure: bool = False
+    virtual_host: str = "/"
+
+
+def describe_messages(version: str, broker: Broker | None = None) -> Json:
+    """The document. `version` is the product's; `broker` None where there is none."""
     schemas = _schemas()
     messages = {_key(body): _message(body) for body in (*COMMANDS, *EVENTS, *HINTS)}
     document: Json = {
@@ -46,8 +57,19 @@ def describe_messages(version: str, broker: str | None = None) -> Json:
     }
     document["channels"][RENDER_QUEUE] = _render_queue()
     if broker is not None:
-        document["servers"] = {"rabbitmq": {"host": broker, "protocol": "amqp", "protocolVersion": "0-9-1"}}
+        document["servers"] = {"rabbitmq": _server(broker)}
     return document
+
+
+def _server(broker: Broker) -> Json:
+    return {
+        "host": broker.host,
+        "pathname": "/" + quote(broker.virtual_host, safe=""),
+        "protocol": "amqps" if broker.secure else "amqp",
+        "protocolVersion": "0-9-1",
+        "description": "The path is the virtual host. Ask an administrator for an account of RabbitMQ; reading its own "
+        "queue is all that a worker needs.",
+    }
 
 
 def _key(body: type[Body]) -> str:

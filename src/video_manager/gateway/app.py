@@ -20,6 +20,7 @@ from video_manager import __version__
 from video_manager.errors import NotFound
 from video_manager.gateway.access import AccessService
 from video_manager.gateway.access_routes import access_routes
+from video_manager.gateway.asyncapi import asyncapi_routes
 from video_manager.gateway.docs_page import docs_routes
 from video_manager.gateway.events import EventFeed, event_routes
 from video_manager.gateway.guard import Guard
@@ -96,6 +97,7 @@ def create_app(parts: GatewayParts) -> FastAPI:
         app.include_router(router, prefix=API)
     describe_problems(app)
     app.include_router(docs_routes(app))
+    app.include_router(asyncapi_routes(parts.settings))
     _answer_unknown_paths(app)
     return app
 

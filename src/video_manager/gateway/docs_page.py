@@ -29,7 +29,8 @@ b { display: inline-block; min-width: 4.5rem; font: 700 .8rem ui-monospace, mono
 table { border-collapse: collapse; width: 100%; } td { padding: .25rem .75rem .25rem 0; vertical-align: top; }
 </style></head><body><h1>$title $version</h1>
 <p>Everything is below <code>/api/v1</code>; the machine-readable document is
-<a href="/api/openapi.json">/api/openapi.json</a>. Programs sign in with
+<a href="/api/openapi.json">/api/openapi.json</a>; the messages for workers elsewhere are described by
+<a href="/api/asyncapi.json">/api/asyncapi.json</a>. Programs sign in with
 <code>Authorization: Bearer KEY</code>. Every error is a problem document (RFC 9457).</p>
 $body</body></html>""")
 

@@ -99,10 +99,13 @@ class UploadsService:
 
     # ---- for the services that use the files -----------------------------------------------------------------
 
-    async def completed_file(self, upload_id: str) -> MediaFile:
+    async def completed_file(self, upload_id: str, *, created_by: str | None = None) -> MediaFile:
         """The finished file, from now on in the care of the caller, who has HANDOVER to store a document that names
-        it. Raises NotFound, and Conflict while it is unfinished."""
+        it. Raises NotFound, also for an upload of another actor than `created_by`, and Conflict while it is
+        unfinished."""
         upload = (await self._uploads.load(upload_id)).value
+        if created_by not in (None, upload.created_by):
+            raise NotFound(f"there is no upload {upload_id!r} of yours: send the file first")
         offset = await self._offset(upload)
         if upload.completed_at is None:
             if offset < upload.length_bytes or upload_id in self._busy:

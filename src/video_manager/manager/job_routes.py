@@ -1,92 +1,103 @@
-"""Jobs for workers outside our package: claim, renew, finish, fail."""
+"""Jobs for workers outside our package: list, claim, renew, finish, fail, give back, and their source files."""
 
-from fastapi import APIRouter
-from pydantic import Field
+from typing import Annotated
 
-from video_manager.domain.access import Right
-from video_manager.domain.job import Job, JobResult, JobState
-from video_manager.errors import Conflict, InvalidInput, NotFound
-from video_manager.manager.jobs import JobService
+from fastapi import APIRouter, Query, Request, Response
+from pydantic import Field, StringConstraints
+
+from video_manager.domain.job import Job, JobState
 from video_manager.manager.requests import RequestBody
-from video_manager.manager.service import SourceFiles
-from video_manager.web import CurrentActor
+from video_manager.manager.sent_results import Printable, RenderResult
+from video_manager.manager.worker_desk import WorkerDesk
+from video_manager.ports import FileStore
+from video_manager.web import CurrentActor, Items, Limit
+from video_manager.web_files import file_response
+
+SOURCE_TYPE = "application/octet-stream"
 
 
 class Claim(RequestBody):
-    worker: str = Field(min_length=1, max_length=200)
+    worker: Annotated[str, StringConstraints(min_length=1, max_length=200), Printable] = Field(
+        description="Which process of yours, for people."
+    )
 
 
-class Renewal(RequestBody):
-    attempt: int
+class Attempt(RequestBody):
+    attempt: int = Field(ge=1, le=2**31, description="As the claimed job says; another one is refused.")
+
+
+class Renewal(Attempt):
     progress: float = Field(0.0, ge=0, le=1)
-    stage: str = Field("", max_length=200)
+    stage: Annotated[str, StringConstraints(max_length=200), Printable] = Field("", description="For people.")
 
 
-class Finish(RequestBody):
-    attempt: int
-    result: JobResult
+class Finish(Attempt):
+    result: RenderResult
 
 
-class Failure(RequestBody):
-    attempt: int
-    error: str = Field(min_length=1, max_length=10_000)
+class Failure(Attempt):
+    error: Annotated[str, StringConstraints(min_length=1, max_length=4000), Printable] = Field(
+        description="What happened and what to do, for people."
+    )
 
 
-def router(jobs: JobService, sent: SourceFiles) -> APIRouter:
-    """`sent` are the files that workers have sent in by /uploads.
-
-    409 with code `lease_lost` tells the worker to stop: cancelled, or taken over."""
+def router(desk: WorkerDesk, files: FileStore) -> APIRouter:
+    """409 with code `lease_lost` tells the worker to stop: cancelled, or taken over."""
     routes = APIRouter(tags=["jobs"])
-
-    @routes.get("/jobs/{id}")
-    async def get_job(id: str, actor: CurrentActor) -> Job:
-        if not actor.may(Right.WORK):
-            actor.require(Right.VIEW)
-        return await jobs.get(id)
-
-    @routes.post("/jobs/{id}/claim")
-    async def claim(id: str, body: Claim, actor: CurrentActor) -> Job:
-        actor.require(Right.WORK)
-        job = await jobs.claim(id, f"{actor.name}/{body.worker}")
-        if job is None:
-            found = await jobs.get(id)
-            raise Conflict(f"job {id} is not to be had: it is {'paused' if found.paused else found.state}")
-        return job
-
-    @routes.post("/jobs/{id}/renew", status_code=204)
-    async def renew(id: str, body: Renewal, actor: CurrentActor) -> None:
-        actor.require(Right.WORK)
-        await jobs.renew(id, body.attempt, body.progress, body.stage)
-
-    @routes.post("/jobs/{id}/finish", status_code=204)
-    async def finish(id: str, body: Finish, actor: CurrentActor) -> None:
-        """Its files are named by the ids of their uploads; what is stored is measured here, whatever `result` says."""
-        actor.require(Right.WORK)
-        job = await jobs.get(id)
-        if (job.state, job.attempt) == (JobState.FINISHED, body.attempt) and _same_files(job.result, body.result):
-            return  # the first answer was lost; the files may have gone their way since
-        await jobs.finish(id, body.attempt, await _taken_over(sent, body.result))
-
-    @routes.post("/jobs/{id}/fail", status_code=204)
-    async def fail(id: str, body: Failure, actor: CurrentActor) -> None:
-        actor.require(Right.WORK)
-        await jobs.fail(id, body.attempt, body.error)
-
+    _add_reading(routes, desk, files)
+    _add_working(routes, desk)
     return routes
 
 
-def _same_files(one: JobResult | None, other: JobResult) -> bool:
-    return one is not None and [file.id for file in one.files] == [file.id for file in other.files]
+def _add_reading(routes: APIRouter, desk: WorkerDesk, files: FileStore) -> None:
+    @routes.get("/jobs")
+    async def list_jobs(
+        actor: CurrentActor,
+        generator: Annotated[
+            str | None, Query(max_length=41, description="Only of this one of your generators.")
+        ] = None,
+        state: Annotated[JobState, Query(description="`queued` jobs are there to be claimed.")] = JobState.QUEUED,
+        limit: Limit = 20,
+    ) -> Items[Job]:
+        """Jobs of the generators that this key registered, the most urgent first: for workers that do not listen to
+        the broker. Ask every few seconds."""
+        return Items(items=await desk.waiting(actor, generator, state, limit))
+
+    @routes.get("/jobs/{id}")
+    async def get_job(id: str, actor: CurrentActor) -> Job:
+        return await desk.get(actor, id)
+
+    @routes.get("/jobs/{id}/sources/{file_id}", response_class=Response)
+    async def get_source(id: str, file_id: str, request: Request, actor: CurrentActor) -> Response:
+        """The bytes of one of the job's `input.sources`, whole or by `Range`, while this key has claimed the job."""
+        await desk.require_source(actor, id, file_id)
+        return await file_response(files, file_id, request, SOURCE_TYPE)
 
 
-async def _taken_over(sent: SourceFiles, result: JobResult) -> JobResult:
-    """The result with the files as they were sent in. From now on they belong to the version: their uploads do not
-    expire any more. Raises InvalidInput for a file that nobody sent, such as one of another video."""
-    files = []
-    for index, file in enumerate(result.files):
-        try:
-            stored = await sent.completed_file(file.id)
-        except (NotFound, Conflict) as error:
-            raise InvalidInput.field(f"result.files.{index}.id", error.detail) from error
-        files.append(file.with_(size_bytes=stored.size_bytes, sha256=stored.sha256))
-    return result.with_(files=tuple(files))
+def _add_working(routes: APIRouter, desk: WorkerDesk) -> None:
+    @routes.post("/jobs/{id}/claim")
+    async def claim(id: str, body: Claim, actor: CurrentActor) -> Job:
+        """Take the job; 409 when it is not to be had (taken, paused, ended): forget the message then. The answer's
+        `attempt` goes into every further call, `input` holds options, seed, title and the ids of source files."""
+        return await desk.claim(actor, id, body.worker)
+
+    @routes.post("/jobs/{id}/renew", status_code=204)
+    async def renew(id: str, body: Renewal, actor: CurrentActor) -> None:
+        """Keep the job and show its progress, every few seconds. 409 `lease_lost`: a person cancelled it, or another
+        worker has it; stop at once. After any other failure go on and try again."""
+        await desk.renew(actor, id, body.attempt, body.progress, body.stage)
+
+    @routes.post("/jobs/{id}/finish", status_code=204)
+    async def finish(id: str, body: Finish, actor: CurrentActor) -> None:
+        """The files are named by the ids of their uploads (by this key). Repeat it after a lost answer."""
+        await desk.finish(actor, id, body.attempt, body.result)
+
+    @routes.post("/jobs/{id}/fail", status_code=204)
+    async def fail(id: str, body: Failure, actor: CurrentActor) -> None:
+        """It cannot be made; a person sees the words and may try again."""
+        await desk.fail(actor, id, body.attempt, body.error)
+
+    @routes.post("/jobs/{id}/give-back", status_code=204)
+    async def give_back(id: str, body: Attempt, actor: CurrentActor) -> None:
+        """Back into the queue, unharmed: the worker is shutting down."""
+        await desk.give_back(actor, id, body.attempt)

@@ -1,10 +1,7 @@
 """The jobs and their leases: opened for a version, claimed by workers, watched, ended."""
 
-import asyncio
 import contextlib
-import logging
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 from video_manager.contracts.commands import AdjustJob, CancelJob, OpenJob, Process, Render
@@ -17,10 +14,12 @@ from video_manager.contracts.events import (
     RenderFailed,
     RenderFinished,
 )
+from video_manager.contracts.topology import render_type
 from video_manager.domain import job as rules
 from video_manager.domain.job import Job, JobKind, JobResult, JobState, job_id
+from video_manager.domain.model import Instant
 from video_manager.domain.video import OPEN_VERSION_STATES, MediaRole, Version, VersionState, Video
-from video_manager.errors import InvalidTransition, LeaseLost, NotFound
+from video_manager.errors import InvalidInput, InvalidTransition, LeaseLost, NotFound
 from video_manager.plugins.registry import PluginKind, Registry
 from video_manager.ports import Clock, CollectionSpec, Op, Query, Where
 from video_manager.repository import Change, Repository
@@ -28,31 +27,22 @@ from video_manager.repository import Change, Repository
 VIDEOS = CollectionSpec(
     "videos", indexed=("state", "created_at", "updated_at", "title", "created_by", "deleted_at", "lets_go")
 )
-JOBS = CollectionSpec("jobs", indexed=("state", "video_id", "topic", "kind", "created_at"))
-log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class LeaseSettings:
-    """`lease_seconds` without a renewal end an attempt; `max_crashes` such ends fail the job."""
-
-    lease_seconds: float = 30.0
-    max_crashes: int = 3
+JOBS = CollectionSpec("jobs", indexed=("state", "video_id", "topic", "kind", "created_at", "queued_at", "paused"))
+Know = Callable[[str], Awaitable[None]]
+"""Looks whether another process registered this generator since (`KnownGenerators.know`)."""
 
 
 class JobService:
-    """Implements `ports.JobDesk` for workers, and the manager's side: open, cancel, adjust, watch the leases."""
+    """Implements `ports.JobDesk` for workers, and the manager's side: open, cancel, adjust. `leases` watches them."""
 
     def __init__(
-        self, jobs: Repository[Job], videos: Repository[Video], registry: Registry, clock: Clock, lease: LeaseSettings
+        self, jobs: Repository[Job], videos: Repository[Video], registry: Registry, clock: Clock, know: Know
     ) -> None:
         self._jobs = jobs
         self._videos = videos
         self._registry = registry
         self._clock = clock
-        self._lease = lease
-        self._seen: dict[str, tuple[int, int, float]] = {}
-        self._observer: asyncio.Task[None] | None = None
+        self._know = know
 
     # ---- opening and ending -----------------------------------------------------------------------------
 
@@ -62,13 +52,15 @@ class JobService:
         kind = JobKind(command.kind)
         if loaded is None or not _wanted(loaded.value, command.version, kind, command.round):
             return
-        job = self._job_for(loaded.value, loaded.value.version(command.version), kind)
+        version = loaded.value.version(command.version)
+        await self._know(version.spec.generator)
+        job = self._job_for(loaded.value, version, kind)
 
         def reopen(old: Job) -> Change[Job] | None:
             again = rules.reopen(old, job)
-            return None if again == old else Change(again, (_command(again, cause),))
+            return None if again == old else Change(again, (_opening(again, cause),))
 
-        if not await self._jobs.add_if_absent(job, [_command(job, cause)], handled=cause.id):
+        if not await self._jobs.add_if_absent(job, [_opening(job, cause)], handled=cause.id):
             await self._jobs.change(job.id, reopen, handled=cause.id)
         # The version may have been cancelled since it was read: then the command to cancel the job found none.
         loaded = await self._videos.get(command.video_id)
@@ -76,11 +68,14 @@ class JobService:
             await self.cancel(CancelJob(job_id=job.id, round=command.round))
 
     def _job_for(self, video: Video, version: Version, kind: JobKind) -> Job:
-        spec = version.spec
+        spec, error, sources, now = version.spec, None, list[str](), self._clock.now()
         title = version.metadata.title or video.title
         if kind is JobKind.RENDER:
-            topic = f"render.{spec.generator}"
-            sources = self._registry.source_ids(PluginKind.GENERATOR, spec.generator, spec.options)
+            topic = render_type(spec.generator)
+            try:
+                sources = self._registry.source_ids(PluginKind.GENERATOR, spec.generator, spec.options)
+            except InvalidInput as unknown:  # removed since it was asked for
+                error = f"{unknown.detail}. Install it or start its worker again, then try again"
             work: dict[str, Any] = {"generator": spec.generator, "options": spec.options, "title": title}
         else:
             topic = "processing"
@@ -92,11 +87,12 @@ class JobService:
                 "recipe": spec.recipe.model_dump(mode="json"),
                 "limits": {name: item.model_dump(mode="json") for name, item in self._registry.limits().items()},
             }
-        return Job(
+        job = Job(
             id=job_id(video.id, version.number, kind), video_id=video.id, version=version.number, kind=kind,
             topic=topic, input={**work, "seed": spec.seed, "sources": sources}, priority=video.priority,
-            paused=video.paused, round=version.retries, stage="queued", created_at=self._clock.now(),
+            paused=video.paused, round=version.retries, stage="queued", created_at=now, queued_at=now,
         )  # fmt: skip
+        return job if error is None else rules.fail(job, job.attempt, error, now)
 
     async def cancel(self, command: CancelJob) -> None:
         """End the job now, whether or not its worker still lives."""
@@ -112,12 +108,21 @@ class JobService:
             await self._jobs.change(command.job_id, decide)
 
     async def adjust(self, command: AdjustJob, cause: Envelope) -> None:
-        """Change a queued job's priority or pause; its command is sent again with the new priority."""
+        """Change a queued job's priority or pause; its command is sent again with the new priority.
+
+        What the video says now counts, rather than what it said when the command was written: commands may arrive in
+        another order.
+        """
+        now = self._clock.now()
+        video = await self._videos.get(command.job_id.rsplit(".", 2)[0])
+        if video is None:
+            return
+        priority, paused = video.value.priority, video.value.paused
 
         def decide(job: Job) -> Change[Job]:
-            changed = rules.adjust(job, command.priority, paused=command.paused)
+            changed = rules.adjust(job, priority, paused=paused)
             send = changed != job and changed.state is JobState.QUEUED and not changed.paused
-            return Change(changed, (_command(changed, cause),) if send else ())
+            return sent_again(changed, now, cause) if send else Change(changed)
 
         with contextlib.suppress(NotFound):
             await self._jobs.change(command.job_id, decide, handled=cause.id)
@@ -167,10 +172,12 @@ class JobService:
 
         await self._change(job_id, decide)
 
-    async def give_back(self, job_id: str, attempt: int) -> None:
+    async def give_back(self, job_id: str, attempt: int, *, failed: bool = False) -> None:
+        now = self._clock.now()
+
         def decide(job: Job) -> Change[Job]:
-            queued = rules.give_back(job, attempt)
-            return Change(queued, () if queued.paused else (_command(queued, None),))
+            queued = rules.give_back(job, attempt, failed=failed)
+            return Change(queued) if queued.paused else sent_again(queued, now)
 
         await self._change(job_id, decide)
 
@@ -179,56 +186,6 @@ class JobService:
             await self._jobs.change(job_id, decide)
         except NotFound as error:
             raise LeaseLost(f"job {job_id} is gone; stop") from error
-
-    # ---- leases -----------------------------------------------------------------------------------------
-
-    async def void_leases(self) -> int:
-        """Queue every claimed job again. Only where all workers lived in the process that ended."""
-        count = 0
-        for loaded in await self._jobs.find(_CLAIMED):
-            await self._jobs.change(loaded.value.id, lambda job: _requeue(job, rules.void_lease(job)))
-            count += 1
-        return count
-
-    async def observe_leases(self) -> None:
-        """One look: a job whose (attempt, renewals) stood still for a lease is queued again or failed."""
-        moment, now = self._clock.monotonic(), self._clock.now()
-        claimed = [loaded.value for loaded in await self._jobs.find(_CLAIMED)]
-        seen: dict[str, tuple[int, int, float]] = {}
-        for job in claimed:
-            attempt, renewals, since = self._seen.get(job.id, (-1, -1, moment))
-            if (attempt, renewals) != (job.attempt, job.renewals):
-                since = moment
-            elif moment - since >= self._lease.lease_seconds:
-                log.warning("job %s: worker %s was silent for a whole lease", job.id, job.worker)
-                await self._expire(job.id, attempt, renewals)
-            seen[job.id] = (job.attempt, job.renewals, since)
-        self._seen = seen
-        log.debug("looked at %d leases at %s", len(claimed), now)
-
-    async def _expire(self, job_id: str, attempt: int, renewals: int) -> None:
-        now = self._clock.now()
-        await self._jobs.change(
-            job_id,
-            lambda job: _requeue(job, rules.expire_lease(job, attempt, renewals, self._lease.max_crashes, now)),
-        )
-
-    async def start(self) -> None:
-        self._observer = asyncio.create_task(self._observe(), name="lease observer")
-
-    async def stop(self) -> None:
-        if self._observer is not None:
-            self._observer.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._observer
-
-    async def _observe(self) -> None:
-        while True:
-            await self._clock.sleep(self._lease.lease_seconds / 6)
-            try:
-                await self.observe_leases()
-            except Exception:
-                log.exception("looking at the leases failed; the next look comes in its turn")
 
     # ---- reading ----------------------------------------------------------------------------------------
 
@@ -240,6 +197,12 @@ class JobService:
         ids = [job_id(video, version, kind) for video, version in versions for kind in JobKind]
         return {loaded.value.id: loaded.value for loaded in await self._jobs.load_many(ids)}
 
+    async def of_topics(self, topics: Sequence[str], state: JobState) -> list[Job]:
+        """The oldest thousand with this state."""
+        where = (Where("topic", Op.IN, tuple(topics)), Where("state", Op.EQ, state))
+        found = await self._jobs.find(Query(where, order_by="created_at", limit=1000)) if topics else []
+        return [loaded.value for loaded in found]
+
     async def open_count(self) -> int:
         states = tuple(sorted(rules.OPEN_JOB_STATES))
         return await self._jobs.count(Where("state", Op.IN, states))
@@ -248,9 +211,6 @@ class JobService:
         states = tuple(sorted(rules.OPEN_JOB_STATES))
         query = Query(where=(Where("state", Op.IN, states),), order_by="created_at", limit=100_000)
         return [loaded.value for loaded in await self._jobs.find(query)]
-
-
-_CLAIMED = Query(where=(Where("state", Op.EQ, JobState.CLAIMED),), limit=10_000)
 
 
 def _wanted(video: Video, number: int, kind: JobKind, round_: int) -> bool:
@@ -263,22 +223,33 @@ def _wanted(video: Video, number: int, kind: JobKind, round_: int) -> bool:
     return version.state in OPEN_VERSION_STATES - {VersionState.PROCESSING}
 
 
-def _requeue(before: Job, after: Job) -> Change[Job] | None:
+def requeued(before: Job, after: Job, now: Instant) -> Change[Job] | None:
+    """The change with what is to be sent because of it: the command again, or that the job failed."""
     if after == before:
         return None
     if after.state is JobState.FAILED:
         return Change(after, (_failed(after),))
-    return Change(after, () if after.paused else (_command(after, None),))
+    return Change(after) if after.paused else sent_again(after, now)
 
 
-def _command(job: Job, cause: Envelope | None) -> Envelope:
+def sent_again(job: Job, now: Instant, cause: Envelope | None = None) -> Change[Job]:
+    """A queued job and its command. Claiming is a compare-and-set, so that one command too many does no harm."""
+    return Change(job.with_(queued_at=now), (command_of(job, cause),))
+
+
+def command_of(job: Job, cause: Envelope | None = None) -> Envelope:
     ids = {"job_id": job.id, "video_id": job.video_id, "version": job.version}
     body: Body = Process(**ids)
     if job.kind is JobKind.RENDER:
-        body = Render(generator=job.topic.removeprefix("render."), **ids)
+        body = Render(generator=job.topic.removeprefix(render_type("")), **ids)
     return envelope(
         body, source="manager", subject=job.id, correlation_id=job.video_id, cause=cause, priority=job.priority
     )
+
+
+def _opening(job: Job, cause: Envelope) -> Envelope:
+    """Its command, or that nobody can do it."""
+    return _failed(job) if job.state is JobState.FAILED else command_of(job, cause)
 
 
 def _event(body: Body, job: Job, *cause: int) -> Envelope:

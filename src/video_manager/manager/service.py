@@ -23,7 +23,7 @@ from video_manager.domain.video import (
     Video,
 )
 from video_manager.errors import Conflict, FieldError, InvalidInput, NotFound, StorageFull, TooManyRequests
-from video_manager.manager.jobs import JobService
+from video_manager.manager.jobs import JobService, Know
 from video_manager.manager.lifetimes import Lifetimes
 from video_manager.manager.requests import OneRequest, VersionRequest, VideosRequest
 from video_manager.manager.views import VideoView, view_video, working_versions
@@ -39,8 +39,9 @@ NewId = Callable[..., str]
 class SourceFiles(Protocol):
     """Files that people sent in (the gateway's uploads)."""
 
-    async def completed_file(self, id: str) -> MediaFile:
-        """Raises NotFound for an unknown one and Conflict for an unfinished one."""
+    async def completed_file(self, id: str, *, created_by: str | None = None) -> MediaFile:
+        """Raises NotFound for an unknown one, or one of another actor than `created_by`, and Conflict for an
+        unfinished one."""
         ...
 
 
@@ -84,6 +85,7 @@ class VideoService:
         channels: Channels,
         lifetimes: Lifetimes,
         limits: RequestLimits,
+        know: Know,
     ) -> None:
         self._videos = videos
         self._jobs = jobs
@@ -95,6 +97,7 @@ class VideoService:
         self._channels = channels
         self._lifetimes = lifetimes
         self._limits = limits
+        self._know = know
 
     # ---- requesting -------------------------------------------------------------------------------------
 
@@ -127,6 +130,7 @@ class VideoService:
 
     async def _plan(self, actor: Actor, one: OneRequest, new_id: NewId, index: int, prefix: str) -> list[Video]:
         now = self._clock.now()
+        await self._know(one.generator)
         try:
             await self._require_channels(one.channels)
             recipe = self._registry.resolve_recipe(one.recipe, one.generator, one.seed or 0)
@@ -178,6 +182,7 @@ class VideoService:
         await self._admit(1)
         video = (await self._videos.load(id)).value
         base = video.newest if request.from_version is None else video.version(request.from_version)
+        await self._know(request.generator or base.spec.generator)
         spec, given = self.next_spec(base, request)
         await self.require_sources(spec)
         cause = new_id("version")

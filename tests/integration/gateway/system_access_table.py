@@ -34,6 +34,10 @@ SYSTEM_TABLE: dict[str, Rule] = TABLE | {
     f"PATCH {API}/videos/{{id}}/comments/{{comment_id}}": Rule(REVIEW, json={"resolved": True}),
     # plugins
     f"GET {API}/generators": VIEW,
+    f"POST {API}/generators": Rule(
+        WORK | ADMINISTER, json={"name": "mine", "title": "Mine", "options_schema": {"type": "object"}}
+    ),
+    f"DELETE {API}/generators/{{name}}": Rule(ADMINISTER),
     f"GET {API}/steps": VIEW,
     f"GET {API}/checks": VIEW,
     f"GET {API}/platforms": VIEW,
@@ -41,8 +45,13 @@ SYSTEM_TABLE: dict[str, Rule] = TABLE | {
     f"GET {API}/jobs/{{id}}": Rule(who_may(Right.VIEW) | WORK),
     f"POST {API}/jobs/{{id}}/claim": Rule(WORK, json={"worker": "w"}),
     f"POST {API}/jobs/{{id}}/renew": Rule(WORK, json={"attempt": 1}),
-    f"POST {API}/jobs/{{id}}/finish": Rule(WORK, json={"attempt": 1, "result": {}}),
+    f"POST {API}/jobs/{{id}}/finish": Rule(
+        WORK, json={"attempt": 1, "result": {"files": [{"id": "f", "role": "source"}]}}
+    ),
     f"POST {API}/jobs/{{id}}/fail": Rule(WORK, json={"attempt": 1, "error": "no"}),
+    f"POST {API}/jobs/{{id}}/give-back": Rule(WORK, json={"attempt": 1}),
+    f"GET {API}/jobs": Rule(WORK),
+    f"GET {API}/jobs/{{id}}/sources/{{file_id}}": Rule(WORK),
     # publishing
     f"GET {API}/channels": VIEW,
     f"POST {API}/channels": Rule(CHANNELS, json={"platform": "none", "name": "Mine"}),

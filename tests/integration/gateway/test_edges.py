@@ -109,6 +109,7 @@ async def test_names_of_attributes_are_no_way_around(world: World) -> None:
             "/redoc",
             "/openapi.json",
             "/api/openapi.json",
+            "/api/asyncapi.json",
             "/api/docs",
             "/_nicegui/x",
             "/favicon.ico",

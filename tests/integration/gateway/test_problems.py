@@ -178,6 +178,14 @@ async def test_the_openapi_document_describes_errors_as_they_are(world: World) -
     assert document["components"]["schemas"]["Problem"]["properties"]["correlation_id"]
 
 
+async def test_a_worker_reads_the_description_of_the_messages(world: World) -> None:
+    async with world.client(Role.WORKER) as client:
+        document = (await client.get("/api/asyncapi.json")).json()
+        assert (await client.get("/api/openapi.json")).status_code == 200
+    assert document["asyncapi"] == "3.0.0"
+    assert document["channels"]["render.queue"]["address"] == "video-manager.render.{generator}"
+
+
 async def test_the_documentation_page_needs_nothing_from_elsewhere(world: World) -> None:
     async with world.client(Role.VIEWER) as client:
         page = (await client.get("/api/docs")).text

@@ -17,15 +17,19 @@ from video_manager.domain.access import Actor, Role
 from video_manager.domain.job import Job, JobResult
 from video_manager.domain.video import CheckReport, MediaFile, MediaRole, Suggestion, Video
 from video_manager.errors import NotFound
+from video_manager.manager.external_generator import EXTERNAL_GENERATORS, ExternalGenerator
+from video_manager.manager.generators import GeneratorService
 from video_manager.manager.handlers import subscription
-from video_manager.manager.jobs import JOBS, VIDEOS, JobService, LeaseSettings
+from video_manager.manager.jobs import JOBS, VIDEOS, JobService
+from video_manager.manager.known_generators import KnownGenerators
+from video_manager.manager.leases import LeaseObserver, LeaseSettings
 from video_manager.manager.lifetimes import Lifetimes
 from video_manager.manager.progress import ProgressService
 from video_manager.manager.requests import VideosRequest
 from video_manager.manager.reviewing import ReviewService
 from video_manager.manager.service import RequestLimits, VideoService
 from video_manager.manager.views import VideoView
-from video_manager.messaging import OutboxRelay
+from video_manager.outbox import OutboxRelay
 from video_manager.plugins.api import Context, Generator, Options, RenderInput, RenderResult, drawn, source_file
 from video_manager.plugins.discovery import find_plugins
 from video_manager.plugins.kinds import PluginKind
@@ -60,10 +64,11 @@ class Sent:
 
     def __init__(self) -> None:
         self.files: dict[str, MediaFile] = {}
+        self.senders: dict[str, str] = {}
         self.forgotten: list[str] = []
 
-    async def completed_file(self, id: str) -> MediaFile:
-        if id not in self.files:
+    async def completed_file(self, id: str, *, created_by: str | None = None) -> MediaFile:
+        if id not in self.files or created_by not in (None, self.senders.get(id)):
             raise NotFound(f"there is no upload {id!r}")
         return self.files[id]
 
@@ -107,6 +112,8 @@ class Played:
     relay: OutboxRelay
     bus: SqliteBus
     seen: list[Envelope]
+    generators: GeneratorService
+    leases: LeaseObserver
 
     async def store(self, name: str, role: MediaRole, content: bytes) -> MediaFile:
         async def chunks() -> AsyncIterator[bytes]:
@@ -188,14 +195,17 @@ async def played(tmp_path: Path) -> AsyncIterator[Played]:
     videos, jobs = Repository(store, VIDEOS, Video), Repository(store, JOBS, Job)
     await videos.register()
     await jobs.register()
-    job_service = JobService(jobs, videos, registry, clock, LeaseSettings(lease_seconds=30, max_crashes=2))
+    registered = Repository(store, EXTERNAL_GENERATORS, ExternalGenerator)
+    known = KnownGenerators(registered, registry, bus, clock, offline_seconds=90)
+    await known.open()
+    job_service = JobService(jobs, videos, registry, clock, known.know)
     sent, publishing = Sent(), Publishing()
     lifetimes = Lifetimes(
         videos, job_service, files, registry, clock, timedelta(days=30), [publishing.needed_files], sent.forget
     )
     service = VideoService(
         videos, job_service, registry, files, clock, sent, publishing, publishing, lifetimes,
-        RequestLimits(max_videos=20, max_open_jobs=50, min_free_bytes=1),
+        RequestLimits(max_videos=20, max_open_jobs=50, min_free_bytes=1), known.know,
     )  # fmt: skip
     reviews = ReviewService(videos, service, registry, clock, publishing, sent, files, lifetimes)
     seen: list[Envelope] = []
@@ -208,7 +218,11 @@ async def played(tmp_path: Path) -> AsyncIterator[Played]:
     await bus.consume(subscription(job_service, ProgressService(videos, job_service, lifetimes, clock)))
     relay = OutboxRelay(store, bus, clock)
     await relay.start()
-    yield Played(service, reviews, job_service, lifetimes, videos, jobs, files, sent, publishing, relay, bus, seen)
+    generators = GeneratorService(registered, jobs, known, registry, bus, clock, has_broker=True)
+    yield Played(
+        service, reviews, job_service, lifetimes, videos, jobs, files, sent, publishing, relay, bus, seen, generators,
+        LeaseObserver(jobs, clock, LeaseSettings(lease_seconds=30, max_crashes=2), bus.depth),
+    )  # fmt: skip
     await relay.stop()
     await bus.close()
     await files.close()

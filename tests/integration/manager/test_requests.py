@@ -21,7 +21,7 @@ from video_manager.errors import (
     StaleRevision,
     TooManyRequests,
 )
-from video_manager.manager.jobs import VIDEOS, JobService, LeaseSettings
+from video_manager.manager.jobs import VIDEOS, JobService
 from video_manager.manager.progress import ProgressService
 from video_manager.manager.requests import VersionRequest, VideosRequest
 from video_manager.repository import Loaded, Repository
@@ -276,8 +276,9 @@ async def test_a_job_that_is_opened_while_its_video_is_cancelled_is_cancelled(pl
     await played.relay.stop()
     view = await played.request()
     desk = JobService(
-        played.job_repository, CancelledMeanwhile(played), played.jobs._registry, SystemClock(), LeaseSettings()
-    )
+        played.job_repository, CancelledMeanwhile(played), played.jobs._registry, SystemClock(),
+        played.generators.known.know,
+    )  # fmt: skip
     command = OpenJob(video_id=view.id, version=1, kind="render")
     await desk.open(command, envelope(command, source="manager", subject=view.id))
     assert (await played.jobs.get(f"{view.id}.1.render")).state is JobState.CANCELLED
