@@ -1,6 +1,6 @@
 """Analytics on the real document store and the real SQLite warehouse; only the site's counts are set by the test."""
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.contract.documents.backends import BACKENDS as DOCUMENTS
+from tests.contract.warehouse.backends import warehouse_place
 from tests.fakes.clock import VirtualClock
 
 from video_manager.adapters.embedded.documents import SqliteDocuments
@@ -20,6 +22,7 @@ from video_manager.domain.video import Recipe, RecipeStep, RenderSpec
 from video_manager.plugins.api import Context, Generator, Options, RenderInput, RenderResult, drawn
 from video_manager.plugins.collectors.site import SiteCollector
 from video_manager.plugins.registry import Registry
+from video_manager.ports import DocumentStore
 
 ADMIN = Actor(id="ada", name="Ada", role=Role.ADMIN)
 VIEWER = Actor(id="vic", name="Vic", role=Role.VIEWER)
@@ -70,7 +73,7 @@ class Lab:
     analytics: Analytics
     clock: VirtualClock
     counter: Counter
-    store: SqliteDocuments
+    store: DocumentStore
 
     async def hear(self, body: Body, subject: str, at: datetime | None = None, id: str | None = None) -> None:
         event = envelope(
@@ -106,24 +109,51 @@ class Lab:
 
 
 @asynccontextmanager
-async def open_lab(folder: Path, clock: VirtualClock, counter: Counter) -> AsyncIterator[Lab]:
+async def open_lab(
+    folder: Path, clock: VirtualClock, counter: Counter, store: DocumentStore | None = None,
+    warehouse_url: str | None = None,
+) -> AsyncIterator[Lab]:  # fmt: skip
+    """On the laptop's stores in the folder, unless others are given."""
+
     @asynccontextmanager
     async def work_folder(name: str) -> AsyncIterator[Path]:
         yield folder
 
-    store = SqliteDocuments(folder / "documents.sqlite")
+    store = store or SqliteDocuments(folder / "documents.sqlite")
     await store.open()
-    warehouse = SqlWarehouse(sqlite_url(folder / "warehouse.sqlite"))
+    warehouse = SqlWarehouse(warehouse_url or sqlite_url(folder / "warehouse.sqlite"))
     analytics = build_analytics(
         store, warehouse, Registry([Paint, SiteCollector]), clock, collect_seconds=60, site_counts=counter,
         media=NoMedia(), work_folder=work_folder,
     )  # fmt: skip
-    await analytics.open()
     try:
+        await analytics.open()
         yield Lab(analytics, clock, counter, store)
     finally:
         await analytics.close()
         await store.close()
+
+
+@dataclass(frozen=True)
+class ClusterStores:
+    """A MongoDB and a PostgreSQL database of one test alone. Each process connects by itself."""
+
+    mongodb: str
+    warehouse: str
+
+    def documents(self) -> DocumentStore:
+        return DOCUMENTS["mongodb"].connect(self.mongodb)
+
+
+@pytest.fixture
+def cluster_stores(tmp_path: Path) -> Iterator[ClusterStores]:
+    backend = DOCUMENTS["mongodb"]
+    place = backend.place(tmp_path)
+    try:
+        with warehouse_place("postgresql", tmp_path) as warehouse:
+            yield ClusterStores(place, warehouse)
+    finally:
+        backend.discard(place)
 
 
 @pytest.fixture
