@@ -8,9 +8,6 @@ from pydantic import ValidationError
 from video_manager.contracts.catalogue import body_of
 from video_manager.contracts.envelope import Body, Envelope
 from video_manager.errors import PermanentError
-from video_manager.outbox import OutboxRelay
-
-__all__ = ["HandlerTable", "OutboxRelay"]
 
 Method = Callable[[Envelope, Any], Awaitable[None]]
 

@@ -139,6 +139,8 @@ class _PublicationChanged(Body):
     external_id: str | None = None
     url: str | None = None
     at: Instant
+    sequence: int = 0
+    """Counts the events of one publication: one with a lower number than one already heard is late. 0: not counted."""
 
 
 class PublicationScheduled(_PublicationChanged):

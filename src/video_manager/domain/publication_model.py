@@ -126,6 +126,8 @@ class Publication(Frozen):
     error: str | None = None
     withdrawal: Withdrawal | None = None
     history: tuple[HistoryEntry, ...] = ()
+    told: int = 0
+    """How many events were sent about it: the number of the newest."""
     created_at: Instant
     updated_at: Instant
 

@@ -233,6 +233,8 @@ class Video(Frozen):
     reviews: tuple[Review, ...] = ()
     approvals: tuple[Approval, ...] = ()
     publications: dict[str, str] = {}
+    publications_heard: dict[str, int] = {}
+    """The number of the newest event heard of each publication."""
     let_go: tuple[str, ...] = ()
     """Ids of files that no version names any more and whose bytes are still to be deleted."""
     priority: int = 5

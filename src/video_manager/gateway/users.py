@@ -162,8 +162,8 @@ class Users:
         return await self._users.add_if_absent(user)
 
     def _one_at_a_time(self) -> AbstractAsyncContextManager[None]:
-        """Who is the last administrator is a rule about all accounts, so their changes take turns, whatever gateway they
-        come by."""
+        """Who is the last administrator is a rule about all accounts, so changes to them take turns, whatever gateway
+        they come by."""
         return self._turns.hold("administrators")
 
     async def _is_last_admin(self, user: User) -> bool:

@@ -104,11 +104,16 @@ class ProgressService:
         """Remember the state of the video's publication, for counts and lifetimes."""
         data = message.data
         state, publication = message.type.removeprefix("publication."), str(data["publication_id"])
+        number = int(data.get("sequence", 0))
 
         def decide(video: Video) -> Video:
-            if video.publications.get(publication) in _FINAL:
+            heard = video.publications_heard.get(publication, 0)
+            if video.publications.get(publication) in _FINAL or 0 < number <= heard:
                 return video  # an older event that was delayed
-            return video.with_(publications={**video.publications, publication: state})
+            return video.with_(
+                publications={**video.publications, publication: state},
+                publications_heard={**video.publications_heard, publication: max(number, heard)},
+            )
 
         try:
             loaded = await self._videos.change(str(data["video_id"]), decide, handled=message.id)

@@ -35,7 +35,10 @@ class Ledger:
 
         def decided(before: Publication) -> Change[Publication]:
             after = decide(before)
-            return Change(after, self._events(before, after))
+            if not _is_told(before, after):
+                return Change(after)
+            after = after.with_(told=before.told + 1)
+            return Change(after, (_event(after, self._clock.now()),))
 
         return await self._publications.change(id, decided, handled=handled, expected_revision=expected_revision)
 
@@ -43,7 +46,7 @@ class Ledger:
         """The create command: inserts if absent; a tombstone gets its content and stays withdrawn. With `refusal`
         (the channel cannot take it) it is inserted as failed, so that people see why."""
         now = self._clock.now()
-        created = _created(command, platform, now)
+        created = _created(command, platform, now).with_(told=1)
         if refusal is not None:
             created = created.with_(state=PublicationState.FAILED, due_at=None, error=refusal)
         event = _event(created, now)
@@ -83,12 +86,12 @@ class Ledger:
             where.append(Where("approved.channel_id", Op.IN, list(channel_ids)))
         return await self._publications.find(Query(tuple(where), order_by="due_at", limit=limit))
 
-    def _events(self, before: Publication, after: Publication) -> tuple[Envelope, ...]:
-        moved = after.state is PublicationState.SCHEDULED and after.publish_at != before.publish_at
-        filled = before.approved is None and after.approved is not None
-        if after.approved is None or not (after.state is not before.state or moved or filled):
-            return ()
-        return (_event(after, self._clock.now()),)
+
+def _is_told(before: Publication, after: Publication) -> bool:
+    """Whether others are to hear of the change."""
+    moved = after.state is PublicationState.SCHEDULED and after.publish_at != before.publish_at
+    filled = before.approved is None and after.approved is not None
+    return after.approved is not None and (after.state is not before.state or moved or filled)
 
 
 def _created(command: CreatePublication, platform: str, now: datetime) -> Publication:
@@ -116,6 +119,6 @@ def _event(publication: Publication, now: datetime, detail: str | None = None) -
         publication_id=publication.id, approval_id=publication.approval_id, video_id=content.video_id,
         version=content.version, channel_id=content.channel_id, platform=content.platform,
         title=content.metadata.title, detail=detail or publication.error or "", external_id=publication.external_id,
-        url=publication.url, at=(publication.due_at or now) if scheduled else now,
+        url=publication.url, at=(publication.due_at or now) if scheduled else now, sequence=publication.told,
     )  # fmt: skip
     return envelope(body, source=SOURCE, subject=publication.id, now=now, correlation_id=content.video_id)
