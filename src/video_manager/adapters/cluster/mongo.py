@@ -217,10 +217,11 @@ async def _check_access(database: AsyncDatabase[dict[str, Any]]) -> None:
             await probe.find_one_and_update(key, {"$set": {"changed": True}})
             await probe.find_one(key)
             await probe.delete_one(key)
-    except SettingsError as error:
+    except SettingsError as refusal:
+        error = refusal.__cause__ if isinstance(refusal.__cause__, OperationFailure) else refusal
         raise SettingsError(
             f"{SETTING}: the user may not make collections and indexes, read and write in the database "
-            f"{database.name!r} ({_reason(error)}): give it the role readWrite there"
+            f"{database.name!r} ({_reason(error)}): name a user with the role readWrite there"
         ) from error
 
 
