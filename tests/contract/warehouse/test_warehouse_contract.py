@@ -86,6 +86,19 @@ async def test_a_publication_stands_beside_what_made_it(warehouse: SqlWarehouse)
     assert row.withdrawn_at == NOON + timedelta(minutes=30)
 
 
+async def test_any_text_is_taken(warehouse: SqlWarehouse) -> None:
+    """What one payload holds must not keep the others out: no length, no letter."""
+    long = "x" * 1000
+    await write(
+        warehouse, version(long, title="a\0b \U0001f3a8" * 10_000, generator=long, options=(("p" * 400, "v\0"),)),
+        publication(long, long, channel_id=long, platform=long, published_at=NOON),
+    )  # fmt: skip
+    [row] = await warehouse.publications(PublicationsQuery(*ALWAYS))
+    assert (row.publication_id, row.platform, row.generator) == (long, long, long)
+    assert row.title.replace("\0", "") == "ab \U0001f3a8" * 10_000
+    assert {value.replace("\0", "") for value in row.options.values()} == {"v"}
+
+
 async def test_order_and_repetition_change_nothing(warehouse: SqlWarehouse) -> None:
     await write(warehouse, *STORY)
     expected = await everything(warehouse)

@@ -30,8 +30,9 @@ class UtcInstant(TypeDecorator[datetime]):
 
 
 def identifier(length: int) -> String:
-    """Compared by its bytes on every database, whatever language it was made for."""
-    return String(length).with_variant(String(length, collation="C"), "postgresql")
+    """Compared by its bytes on every database, whatever language it was made for. No database checks the length: a
+    payload that is too long for its column would keep the others from being loaded."""
+    return String(length).with_variant(Text(collation="C"), "postgresql")
 
 
 metadata = MetaData()
