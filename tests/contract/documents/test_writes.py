@@ -159,6 +159,25 @@ async def test_collections_are_apart_and_registering_again_keeps_them(store: Doc
     assert (things.body["n"], others.body["n"]) == (1, 2)
 
 
+async def test_several_processes_may_start_at_once(backend: Backend, place: str) -> None:
+    specs = [CollectionSpec(f"new_{n}", indexed=("a", "b"), unique=("c",)) for n in range(3)]
+    stores = [backend.connect(place) for _ in range(4)]
+
+    async def start(store: DocumentStore) -> None:
+        await store.open()
+        for spec in specs:
+            await store.register(spec)
+
+    try:
+        await asyncio.gather(*map(start, stores))
+        await stores[0].insert("new_0", "a", {"id": "a", "c": "x"})
+        with pytest.raises(AlreadyExists):
+            await stores[1].insert("new_0", "b", {"id": "b", "c": "x"})
+    finally:
+        for store in stores:
+            await store.close()
+
+
 async def test_documents_outlive_the_store_and_a_second_one_sees_them(
     store: DocumentStore, backend: Backend, place: str, tmp_path: Path
 ) -> None:

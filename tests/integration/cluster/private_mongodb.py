@@ -27,12 +27,13 @@ class PrivateMongodb:
         """That of its database `studio`."""
         return mongodb_address(self.port, *options, user=user)
 
-    def start(self, *, auth: bool = False) -> None:
-        """Returns when it listens."""
+    def start(self, *, auth: bool = False, standalone: bool = False) -> None:
+        """Returns when it listens. `standalone`: it is no replica set."""
+        flags = [*(["--auth"] if auth else []), *(["--standalone"] if standalone else [])]
         with (self._folder / "log").open("a") as log:
             self._process = subprocess.Popen(
                 [self._program, "--host", "127.0.0.1", "--port", str(self.port), "--storage-path", self._folder / "wt",
-                 "--cache-size", "64M", "--log-file-max", "8MB", "--sync-on-commit", *(["--auth"] if auth else [])],
+                 "--cache-size", "64M", "--log-file-max", "8MB", "--sync-on-commit", *flags],
                 stdout=subprocess.PIPE, stderr=log, text=True, cwd=self._folder,
             )  # fmt: skip
         assert self._process.stdout is not None

@@ -147,3 +147,18 @@ async def test_a_role_that_is_taken_away_later_is_said(guarded: PrivateMongodb) 
             await store.insert("things", "a", {"id": "a"})
     finally:
         await store.close()
+
+
+async def test_a_server_without_a_replica_set_will_do_and_is_warned_of(caplog: pytest.LogCaptureFixture) -> None:
+    server = PrivateMongodb()
+    try:
+        server.start(standalone=True)
+        store = MongoDocuments(MongoConnection(server.address()))
+        await store.open()
+        await store.register(CollectionSpec("things"))
+        await store.insert("things", "a", {"id": "a"})
+        assert (await store.replace("things", "a", 1, {"id": "a"})).revision == 2
+        await store.close()
+    finally:
+        server.remove()
+    assert "no replica set" in caplog.text

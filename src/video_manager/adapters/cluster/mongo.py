@@ -27,7 +27,7 @@ from pymongo.read_concern import ReadConcern
 from pymongo.read_preferences import ReadPreference
 from pymongo.write_concern import WriteConcern
 
-from video_manager.errors import SettingsError, StorageFull, TooLarge, Unavailable
+from video_manager.errors import SettingsError, StorageFull, TooLarge, Unavailable, VideoManagerError
 
 SETTING = "VIDEO_MANAGER_MONGODB_URL"
 _EXAMPLE = "mongodb://user:password@host:27017/video_manager"
@@ -196,6 +196,12 @@ async def _check_release(client: AsyncMongoClient[dict[str, Any]]) -> None:
         if hello.get("maxWireVersion", 0) < OLDEST_WIRE_VERSION:
             found = await client.server_info()
             raise _too_old(f"it is {found.get('version', 'of an unknown release')}")
+    if "setName" not in hello and hello.get("msg") != "isdbgrid":
+        _log.warning(
+            "MongoDB at %s is no replica set: it does not remember writes whose answer was lost, so that some of them "
+            "are reported as failed though they were done; make it a replica set, of one member if need be",
+            _hosts(client),
+        )
 
 
 def _too_old(found: str) -> SettingsError:
@@ -236,10 +242,13 @@ def explained(what: str = "the document") -> Iterator[None]:
     except DocumentTooLarge as error:
         raise _too_large(what) from error
     except OperationFailure as error:
-        raise _explanation(error, what) from error
+        meaning = _meaning(error, what)
+        if meaning is None:
+            raise
+        raise meaning from error
 
 
-def _explanation(error: OperationFailure, what: str) -> Exception:
+def _meaning(error: OperationFailure, what: str) -> VideoManagerError | None:
     if error.code in _DISK_FULL or "no space left" in str(error).lower():
         return StorageFull("the disk of MongoDB is full: free some space there, then try again")
     if error.code in _TOO_LARGE:
@@ -249,7 +258,7 @@ def _explanation(error: OperationFailure, what: str) -> Exception:
     passing = error.code in _PASSING or error.timeout
     if passing or error.has_error_label("RetryableWriteError") or error.has_error_label("TransientTransactionError"):
         return _unavailable(error)
-    return error
+    return None
 
 
 def _unavailable(error: PyMongoError) -> Unavailable:
