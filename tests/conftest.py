@@ -15,6 +15,8 @@ import pytest
 
 from video_manager.settings import PREFIX, Settings
 
+pytest_plugins = ("tests.services",)
+
 # ---- nothing leaves this machine ----------------------------------------------------------------------
 
 

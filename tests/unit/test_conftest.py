@@ -41,5 +41,6 @@ def test_an_unexpected_error_fails_a_test(pytester: pytest.Pytester, body: str, 
     conftest = Path(__file__).parents[1] / "conftest.py"
     pytester.makeconftest(conftest.read_text())
     pytester.makepyfile(f"import logging\ndef test_it():\n    {body}\n")
-    pytester.makeini("[pytest]\nmarkers = logs_errors(pattern): expected\n")
+    checkout = conftest.parents[1]
+    pytester.makeini(f"[pytest]\npythonpath = '{checkout}'\nmarkers = logs_errors(pattern): expected\n")
     pytester.runpytest_subprocess("-p", "no:cacheprovider").assert_outcomes(**outcome)
