@@ -12,8 +12,8 @@ import typer.main
 import yaml
 from fastapi import FastAPI
 from prometheus_client import CollectorRegistry
-
 from tests.deploy.manifest import ROOT, Manifest, Object, Workload
+
 from video_manager.bootstrap.services import Service
 from video_manager.cli.app import app
 from video_manager.errors import SettingsError
@@ -58,7 +58,11 @@ def secret_of(overlay: str) -> Mapping[str, str]:
 def code_faults(manifest: Manifest, overlay: str) -> list[str]:
     secrets = known_secrets(manifest, overlay)
     faults = [fault for one in manifest.workloads() for fault in _environment_faults(one, manifest, secrets)]
-    faults += [fault for one in manifest.services() for fault in (*command_faults(one.name, tuple(one.args)), *_probe_faults(one))]
+    faults += [
+        fault
+        for one in manifest.services()
+        for fault in (*command_faults(one.name, tuple(one.args)), *_probe_faults(one))
+    ]
     return [*faults, *_missing_deployments(manifest), *_unused_secrets(manifest, overlay)]
 
 
@@ -67,7 +71,7 @@ def known_secrets(manifest: Manifest, overlay: str) -> dict[str, dict[str, str]]
     known = {"video-manager": dict(secret_of(overlay))}
     for (kind, name), (secret, keys) in _OPERATOR_SECRETS.items():
         if manifest.find(kind, name) is not None:
-            known[secret] = {key: "example" for key in keys}
+            known[secret] = dict.fromkeys(keys, "example")
             if "connectionString.standard" in keys:
                 database = manifest.get(kind, name)["spec"]["users"][0]["db"]
                 known[secret]["connectionString.standard"] = f"mongodb://user:password@host:27017/{database}"
@@ -191,7 +195,9 @@ def _resolve(variable: Object, values: dict[str, str], secrets: Mapping[str, Map
 
 def _unused_secrets(manifest: Manifest, overlay: str) -> Iterator[str]:
     used = set(_keys(manifest.objects))
-    yield from (f"deploy/secrets {overlay} makes {key}, which nothing uses" for key in secret_of(overlay) if key not in used)
+    yield from (
+        f"deploy/secrets {overlay} makes {key}, which nothing uses" for key in secret_of(overlay) if key not in used
+    )
 
 
 def _keys(part: Any) -> Iterator[str]:

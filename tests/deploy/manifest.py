@@ -93,13 +93,9 @@ class Manifest:
         return Manifest(copy.deepcopy(self.objects))
 
 
-def kubectl() -> str | None:
-    """The program, when it can render what we use (components and patches by label: kubectl 1.27 or newer)."""
-    return _kubectl()
-
-
 @cache
-def _kubectl() -> str | None:
+def kubectl() -> str | None:
+    """The program, when it can render what we use (components, patches by label: kubectl 1.27 or newer)."""
     found = shutil.which("kubectl")
     if found is None:
         return None
@@ -111,17 +107,15 @@ def _kubectl() -> str | None:
 
 
 @cache
-def _rendered(folder: Path) -> str:
+def render(folder: Path) -> Manifest:
+    """Shared by all tests: change a copy only."""
     program = kubectl()
     assert program is not None
     done = subprocess.run([program, "kustomize", str(folder)], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert "deprecated" not in done.stderr.lower(), done.stderr
-    return done.stdout
-
-
-def render(folder: Path) -> Manifest:
-    return Manifest([one for one in yaml.safe_load_all(_rendered(folder)) if one])
+    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+    return Manifest([one for one in yaml.load_all(done.stdout, loader) if one])
 
 
 def selects(selector: Mapping[str, Any], labels: Mapping[str, str]) -> bool:

@@ -7,6 +7,7 @@ from typing import Any
 
 from tests.deploy.code import known_secrets, read_command
 from tests.deploy.manifest import Manifest, Object, Workload
+
 from video_manager.contracts.topology import render_type
 from video_manager.domain.job import OPEN_JOB_STATES, Job, JobState
 from video_manager.manager.jobs import JOBS

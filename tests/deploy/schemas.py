@@ -1,4 +1,4 @@
-"""Whether each object is what the Kubernetes API, KEDA and the operators take. All offline; unknown fields are faults."""
+"""Whether each object is what the Kubernetes API, KEDA and the operators take. Offline; unknown fields are faults."""
 
 from functools import cache
 from typing import Any
@@ -7,7 +7,6 @@ import jsonschema
 import kubernetes_validate
 import pytest
 from kubernetes_validate import utils as kubernetes_schemas
-
 from tests.deploy.manifest import Manifest, Object
 
 KUBERNETES_VERSIONS = ("1.33", "1.37")
@@ -124,7 +123,9 @@ def _keda_faults(one: Object) -> list[str]:
 
 @cache
 def _keda_models() -> Any:
-    return pytest.importorskip("cloudcoil.models.keda.v1alpha1", reason="needs cloudcoil-models-keda for KEDA's schemas")
+    return pytest.importorskip(
+        "cloudcoil.models.keda.v1alpha1", reason="needs cloudcoil-models-keda for KEDA's schemas"
+    )
 
 
 def _missing(wanted: Any, kept: Any, path: str = "") -> list[str]:

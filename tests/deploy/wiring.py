@@ -13,7 +13,8 @@ _OPERATOR_PODS = (
 
 def wiring_faults(manifest: Manifest) -> list[str]:
     checks = (
-        _selectors, _services, _probes, _volumes, _names, _ingresses, _budgets, _autoscalers, _policies, _spread,
+        _selectors, _services, _ports, _probes, _volumes, _names, _ingresses, _budgets, _autoscalers, _policies,
+        _spread,
     )  # fmt: skip
     return [fault for check in checks for fault in check(manifest)]
 
@@ -44,6 +45,9 @@ def _services(manifest: Manifest) -> Iterator[str]:
             for one in behind:
                 if target not in one.ports() and target not in one.ports().values():
                     yield f"Service {name}: {one.name} has no port {target}"
+
+
+def _ports(manifest: Manifest) -> Iterator[str]:
     for one in manifest.workloads():
         for port in one.ports().values():
             if not isinstance(port, int) or not 1 <= port <= 65535:
