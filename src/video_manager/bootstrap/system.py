@@ -108,6 +108,7 @@ class System:
         await self.generators.known.open()
         await self.access.open()
         await self.uploads.open()
+        await self.lifetimes.open()
         await self.notifications.open()
         await self.publishing.open()
         if Service.PUBLISHING in self.services:
@@ -132,7 +133,7 @@ class System:
         bus, services = self.adapters.bus, self.services
         self._stack = stack
         if self.settings.keeps_data:  # then all workers lived in the process that ended
-            await self.leases.void()
+            await self.leases.void(self.generators.known.works_elsewhere)
             await self.publishing.void_leases()
         await self._declare_queues()
         await self.generators.known.start(drops=Service.MANAGER in services)
@@ -204,7 +205,7 @@ def _assemble(
     publishing = build_publishing(documents, files, registry, bus, clock, settings=settings, work_folder=folders)
     lifetimes = Lifetimes(
         videos, job_service, files, registry, clock, timedelta(days=settings.retention_days),
-        [publishing.needed_files, uploads.references], uploads.forget,
+        [publishing.needed_files, uploads.references], uploads.forget, documents,
     )  # fmt: skip
     limits = RequestLimits(settings.max_versions_per_request, settings.max_open_jobs, settings.min_free_bytes)
     service = VideoService(

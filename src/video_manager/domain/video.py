@@ -20,6 +20,10 @@ class MediaRole(StrEnum):
     CAPTIONS = "captions"
 
 
+BULKY_ROLES = frozenset({MediaRole.SOURCE, MediaRole.MASTER, MediaRole.PREVIEW})
+"""What retention removes."""
+
+
 class MediaFile(Frozen):
     """Stored bytes with a role. `id` names them in the file store; picture facts are None for other media."""
 
@@ -273,6 +277,12 @@ class Video(Frozen):
     def lets_go(self) -> bool:
         """Whether bytes are still to be deleted; stored so that a crash in between is found again."""
         return bool(self.let_go)
+
+    @computed_field  # type: ignore[prop-decorator]
+    @property
+    def keeps_masters(self) -> bool:
+        """Whether a version still has what retention may remove; stored so that retention finds it."""
+        return any(file.role in BULKY_ROLES for version in self.versions for file in version.files)
 
     def put(self, version: Version, now: Instant) -> "Video":
         """A copy in which this version replaces the one with its number; files it no longer names are let go."""

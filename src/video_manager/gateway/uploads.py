@@ -1,6 +1,6 @@
 """Files that people send in, in as many pieces and connections as it takes."""
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Collection, Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 
@@ -125,19 +125,13 @@ class UploadsService:
             size_bytes=upload.length_bytes, sha256=upload.sha256 or "",
         )  # fmt: skip
 
-    async def references(self) -> list[str]:
-        """Finished files that wait for a video or are being handed over: no sweeper may remove them."""
+    async def references(self, file_ids: Collection[str]) -> list[str]:
+        """Those of the files that are finished and wait for a video, or are being handed over: no sweeper may remove
+        them."""
         now = self._clock.now()
-        where = [Where("completed_at", Op.IS_NULL, value=False), Where("expires_at", Op.GT, instant_text(now))]
-        found: list[str] = []
-        cursor: str | None = None
-        while True:
-            page = await self._uploads.page(where, order_by="expires_at", limit=_BATCH, cursor=cursor)
-            uploads = [row.value for row in page.items]
-            found += [one.id for one in uploads if one.used_at is None or one.used_at + HANDOVER > now]
-            cursor = page.next
-            if cursor is None:
-                return found
+        found = [row.value for row in await self._uploads.load_many(list(file_ids))]
+        waiting = [one for one in found if one.completed_at is not None and one.expires_at > now]
+        return [one.id for one in waiting if one.used_at is None or one.used_at + HANDOVER > now]
 
     async def forget(self, upload_id: str) -> None:
         """The service that used the file needs it no more: remove it with its record."""

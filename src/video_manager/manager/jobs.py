@@ -25,7 +25,8 @@ from video_manager.ports import Clock, CollectionSpec, Op, Query, Where
 from video_manager.repository import Change, Repository
 
 VIDEOS = CollectionSpec(
-    "videos", indexed=("state", "created_at", "updated_at", "title", "created_by", "deleted_at", "lets_go")
+    "videos",
+    indexed=("state", "created_at", "updated_at", "title", "created_by", "deleted_at", "lets_go", "keeps_masters"),
 )
 JOBS = CollectionSpec("jobs", indexed=("state", "video_id", "topic", "kind", "created_at", "queued_at", "paused"))
 Know = Callable[[str], Awaitable[None]]
@@ -207,10 +208,9 @@ class JobService:
         states = tuple(sorted(rules.OPEN_JOB_STATES))
         return await self._jobs.count(Where("state", Op.IN, states))
 
-    async def open_jobs(self) -> list[Job]:
-        states = tuple(sorted(rules.OPEN_JOB_STATES))
-        query = Query(where=(Where("state", Op.IN, states),), order_by="created_at", limit=100_000)
-        return [loaded.value for loaded in await self._jobs.find(query)]
+    async def open_of_video(self, video_id: str) -> list[Job]:
+        where = (Where("video_id", Op.EQ, video_id), Where("state", Op.IN, tuple(sorted(rules.OPEN_JOB_STATES))))
+        return [loaded.value for loaded in await self._jobs.find(Query(where=where, limit=1000))]
 
 
 def _wanted(video: Video, number: int, kind: JobKind, round_: int) -> bool:

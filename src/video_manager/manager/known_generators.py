@@ -9,6 +9,7 @@ from datetime import timedelta
 from video_manager.contracts.envelope import Envelope
 from video_manager.contracts.events import GeneratorRegistered, GeneratorRemoved
 from video_manager.contracts.topology import render_type
+from video_manager.domain.job import Job
 from video_manager.errors import VideoManagerError
 from video_manager.manager.external_generator import ExternalGenerator
 from video_manager.plugins.registry import PluginKind, Registry
@@ -73,6 +74,10 @@ class KnownGenerators:
         """Look again when the name is unknown here: another process may have registered it just now."""
         if name not in self._registry.names(PluginKind.GENERATOR):
             await self.refresh()
+
+    def works_elsewhere(self, job: Job) -> bool:
+        """Whether the job is one for a worker outside our package."""
+        return self._registry.is_external(PluginKind.GENERATOR, job.topic.removeprefix(render_type("")))
 
     async def refresh(self) -> None:
         """Read all registrations again."""

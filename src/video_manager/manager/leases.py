@@ -67,10 +67,11 @@ class LeaseObserver:
             except Exception as error:
                 log.warning("jobs could not be looked at, next time in %.0f s: %s", seconds, error, exc_info=error)
 
-    async def void(self) -> int:
-        """Queue every claimed job again. Only where all workers lived in the process that ended."""
+    async def void(self, lives_on: Callable[[Job], bool]) -> int:
+        """Queue every claimed job again. Only where all workers lived in the process that ended, but for those of which
+        `lives_on` says that they are elsewhere: they keep their jobs as long as they renew them."""
         now = self._clock.now()
-        claimed = await self._claimed()
+        claimed = [loaded for loaded in await self._claimed() if not lives_on(loaded.value)]
         for loaded in claimed:
             await self._jobs.change(loaded.value.id, lambda job: requeued(job, rules.void_lease(job), now))
         return len(claimed)

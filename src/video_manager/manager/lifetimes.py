@@ -3,29 +3,44 @@ may need them, then as the retention setting says. A sweeper removes what a cras
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterable, Sequence
 from datetime import datetime, timedelta
 
 from video_manager.domain.job import Job
 from video_manager.domain.model import Instant
-from video_manager.domain.video import OPEN_VERSION_STATES, MediaRole, Verdict, Version, VersionState, Video
+from video_manager.domain.video import (
+    BULKY_ROLES,
+    OPEN_VERSION_STATES,
+    RenderSpec,
+    Verdict,
+    Version,
+    VersionState,
+    Video,
+)  # fmt: skip
 from video_manager.manager.jobs import JobService
+from video_manager.manager.source_uses import SOURCE_USES, SourceUse, SourceUses
 from video_manager.manager.views import working_versions
 from video_manager.plugins.registry import PluginKind, Registry
-from video_manager.ports import Clock, FileStore, Op, Query, Where
+from video_manager.ports import Clock, DocumentStore, FileStore, Op, Query, Where
 from video_manager.repository import Repository, instant_text
+from video_manager.turns import Turns
 
 SWEEP_AGE = timedelta(hours=24)
 """A file that nothing names is left alone so long: an upload or attempt may be about to name it."""
-SWEEP_SECONDS = 3600.0
+LOOK_SECONDS = 3600.0
+SWEEP_SECONDS = 86_400.0
+"""Looking for what nothing names reads every video: once a day, by whichever manager comes first."""
+_ASKED = 200
+"""Files that others are asked about at once."""
+_PAGE = 50
+"""Videos read at once, so that nothing else waits long in between."""
 LATER_SECONDS = 5.0
 WAITING_STATES = ("requested", "rendering", "processing", "in_review", "rejected", "failed", "cancelled")
 """Of videos with a version that may still need its sources; a rejected one may have an older, undecided version."""
 PUBLICATION_ENDED = frozenset({"published", "cancelled", "withdrawn"})
-_BULKY = frozenset({MediaRole.SOURCE, MediaRole.MASTER, MediaRole.PREVIEW})
 
-References = Callable[[], Awaitable[Iterable[str]]]
-"""Ids of the files that another owner (publishing, unfinished uploads) still needs."""
+References = Callable[[Collection[str]], Awaitable[Iterable[str]]]
+"""Those of the given file ids that another owner (publishing, uploads) still needs."""
 Forget = Callable[[str], Awaitable[None]]
 """Remove a file that was sent in, with its upload's record."""
 
@@ -35,7 +50,7 @@ log = logging.getLogger(__name__)
 class Lifetimes:
     def __init__(
         self, videos: Repository[Video], jobs: JobService, files: FileStore, registry: Registry, clock: Clock,
-        retention: timedelta, others: Sequence[References], forget_source: Forget,
+        retention: timedelta, others: Sequence[References], forget_source: Forget, store: DocumentStore,
     ) -> None:  # fmt: skip
         self._videos = videos
         self._jobs = jobs
@@ -45,8 +60,14 @@ class Lifetimes:
         self._retention = retention
         self._others = others
         self._forget_source = forget_source
+        self._uses = SourceUses(Repository(store, SOURCE_USES, SourceUse), videos, clock, self._open_sources)
+        self._turns = Turns(store, clock)
         self._later: set[str] = set()
         self._tasks: list[asyncio.Task[None]] = []
+
+    async def open(self) -> None:
+        await self._uses.open()
+        await self._turns.open()
 
     # ---- at once ----------------------------------------------------------------------------------------
 
@@ -58,7 +79,8 @@ class Lifetimes:
         loaded = await self._videos.get(video_id)
         if loaded is None or not loaded.value.lets_go:
             return
-        gone = set(loaded.value.let_go) - await self._needed_elsewhere()
+        gone = set(loaded.value.let_go)
+        gone -= await self._needed_by_jobs(video_id) | await self._needed_by_others(gone)
         for file_id in gone:
             await self._files.delete(file_id)
 
@@ -67,45 +89,51 @@ class Lifetimes:
 
         await self._videos.change(video_id, forget)
 
+    async def note_sources(self, video_id: str, specs: Iterable[RenderSpec]) -> None:
+        """Call it before a video's document names the files of these specs."""
+        await self._uses.note(video_id, {source for spec in specs for source in self._sources_of_spec(spec)})
+
     async def release_sources(self, source_ids: Iterable[str]) -> None:
         """Delete sent-in files that no open version needs any more."""
         wanted = set(source_ids)
         if not wanted:
             return
-        wanted -= await self._needed_sources()
-        held = wanted & await self._needed_elsewhere()
+        if not await self._uses.is_complete():
+            self._later |= wanted
+            return
+        wanted -= await self._uses.needed(wanted)
+        held = await self._needed_by_others(wanted)
         self._later |= held  # handed over to a request just now; looked at again soon
         for source in wanted - held:
             await self._forget_source(source)
 
     def sources_of(self, versions: Iterable[Version]) -> set[str]:
         """Ids of the sent-in files that these versions were made from."""
-        found: set[str] = set()
-        for version in versions:
-            spec = version.spec
-            if spec.generator in self._registry.names(PluginKind.GENERATOR):
-                found.update(self._registry.source_ids(PluginKind.GENERATOR, spec.generator, spec.options))
-            found.update(self._registry.recipe_source_ids(spec.recipe))
+        return {source for version in versions for source in self._sources_of_spec(version.spec)}
+
+    def _sources_of_spec(self, spec: RenderSpec) -> set[str]:
+        found = set(self._registry.recipe_source_ids(spec.recipe))
+        if spec.generator in self._registry.names(PluginKind.GENERATOR):
+            found.update(self._registry.source_ids(PluginKind.GENERATOR, spec.generator, spec.options))
         return found
 
     # ---- what is needed ---------------------------------------------------------------------------------
 
-    async def _needed_elsewhere(self) -> set[str]:
-        named: set[str] = set()
-        for job in await self._jobs.open_jobs():
-            named.update(_files_of(job))
-        for other in self._others:
-            named.update(await other())
-        return named
+    async def _needed_by_jobs(self, video_id: str) -> set[str]:
+        return {file_id for job in await self._jobs.open_of_video(video_id) for file_id in _files_of(job)}
 
-    async def _needed_sources(self) -> set[str]:
-        """Sent-in files of videos that are being made, wait for a person, or may be retried."""
-        waiting = (Where("state", Op.IN, WAITING_STATES),)
-        return {
-            source
-            async for video in self._all_videos(waiting)
-            for source in self.sources_of(version for version in video.versions if self._is_open(version))
-        }
+    async def _needed_by_others(self, file_ids: Collection[str]) -> set[str]:
+        asked, needed = sorted(file_ids), set[str]()
+        for start in range(0, len(asked), _ASKED):
+            for other in self._others:
+                needed.update(await other(asked[start : start + _ASKED]))
+        return needed
+
+    def _open_sources(self, video: Video) -> set[str]:
+        """Sent-in files of versions that are being made, wait for a person, or may be retried."""
+        if video.deleted_at is not None:
+            return set()
+        return self.sources_of(version for version in video.versions if self._is_open(version))
 
     def _is_open(self, version: Version) -> bool:
         if version.state in OPEN_VERSION_STATES:
@@ -114,23 +142,21 @@ class Lifetimes:
             return version.verdict is Verdict.NONE  # regenerating starts from the sources
         return version.created_at > self._clock.now() - self._retention  # failed or cancelled: may be retried
 
-    async def _referenced(self) -> set[str]:
-        """Every file id that a document names. What a finished job made is named by the job alone until its video has
-        heard of it, which may be days later when the machine was off."""
-        named = await self._needed_sources() | await self._needed_elsewhere()
-        working: list[tuple[str, int]] = []
+    async def _named(self) -> set[str]:
+        """Every file id that a video or an unfinished one's job names. What a finished job made is named by the job
+        alone until its video has heard of it, which may be days later when the machine was off."""
+        named: set[str] = set()
         async for video in self._all_videos(()):
             named.update(video.let_go, (file.id for version in video.versions for file in version.files))
-            working += working_versions([video])
-        for job in (await self._jobs.of_versions(working)).values():
-            if job.result is not None:
-                named.update(file.id for file in job.result.files)
+            named |= self._open_sources(video)
+            for job in (await self._jobs.of_versions(working_versions([video]))).values():
+                named.update(_files_of(job), (file.id for file in job.result.files) if job.result is not None else ())
         return named
 
     async def _all_videos(self, where: tuple[Where, ...]) -> AsyncIterator[Video]:
         cursor: str | None = None
         while True:
-            page = await self._videos.page(where, order_by="created_at", limit=500, cursor=cursor)
+            page = await self._videos.page(where, order_by="created_at", limit=_PAGE, cursor=cursor)
             for loaded in page.items:
                 yield loaded.value
             cursor = page.next
@@ -142,11 +168,15 @@ class Lifetimes:
     async def apply_retention(self) -> int:
         """Let go of masters whose time is over. Returns how many versions lost theirs."""
         cutoff = self._clock.now() - self._retention
-        old = (Where("updated_at", Op.LT, instant_text(cutoff)), Where("deleted_at", Op.IS_NULL, True))
+        old = (
+            Where("keeps_masters", Op.EQ, value=True),
+            Where("updated_at", Op.LT, instant_text(cutoff)),
+            Where("deleted_at", Op.IS_NULL, value=True),
+        )
         count = 0
         async for found in self._all_videos(old):
             expired = [version for version in found.versions if _is_over(found, version, cutoff)]
-            if any(file.role in _BULKY for version in expired for file in version.files):
+            if any(file.role in BULKY_ROLES for version in expired for file in version.files):
                 await self._videos.change(found.id, lambda video: _without_masters(video, cutoff))
                 await self.settle(found.id)
                 count += len(expired)
@@ -155,8 +185,9 @@ class Lifetimes:
     async def sweep(self, age: timedelta = SWEEP_AGE) -> int:
         """Remove files older than `age` that nothing names; how many."""
         cutoff = self._clock.now() - age
-        named = await self._referenced()
-        stray = [file.id async for file in self._files.list() if file.created_at < cutoff and file.id not in named]
+        named = await self._named()
+        stray = {file.id async for file in self._files.list() if file.created_at < cutoff and file.id not in named}
+        stray -= await self._needed_by_others(stray)
         for file_id in stray:
             await self._files.delete(file_id)
         if stray:
@@ -171,7 +202,7 @@ class Lifetimes:
 
     async def start(self) -> None:
         self._tasks = [
-            asyncio.create_task(self._every(SWEEP_SECONDS, self._clean_up), name="lifetimes"),
+            asyncio.create_task(self._every(LOOK_SECONDS, self._clean_up), name="lifetimes"),
             asyncio.create_task(self._every(LATER_SECONDS, self._release_later), name="lifetimes, later"),
         ]
 
@@ -181,9 +212,13 @@ class Lifetimes:
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
     async def _clean_up(self) -> None:
+        """Several managers share what reads much: each part has its turn."""
+        await self._uses.ensure_complete(self._all_videos((Where("state", Op.IN, WAITING_STATES),)))
         await self.settle_all()
-        await self.apply_retention()
-        await self.sweep()
+        if await self._turns.take("retention", LOOK_SECONDS / 2):
+            await self.apply_retention()
+        if await self._turns.take("sweep of files", SWEEP_SECONDS):
+            await self.sweep()
 
     async def _release_later(self) -> None:
         waiting, self._later = self._later, set()
@@ -222,6 +257,6 @@ def _last_touched(video: Video, version: Version) -> Instant:
 def _without_masters(video: Video, cutoff: datetime) -> Video:
     for version in video.versions:
         if _is_over(video, version, cutoff):
-            kept = tuple(file for file in version.files if file.role not in _BULKY)
+            kept = tuple(file for file in version.files if file.role not in BULKY_ROLES)
             video = video.put(version.with_(files=kept), video.updated_at)
     return video

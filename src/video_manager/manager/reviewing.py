@@ -84,6 +84,7 @@ class ReviewService:
         next_spec = self._service.next_spec(base, again) if request.decision is Decision.REGENERATE else None
         if next_spec is not None:
             await self._service.require_sources(next_spec[0])
+            await self._lifetimes.note_sources(id, [next_spec[0]])
 
         def decide(old: Video) -> Change[Video]:
             noted = self._note(old, request, actor, new_id)

@@ -171,6 +171,7 @@ class VideoService:
 
     async def _store_new(self, video: Video) -> Loaded[Video]:
         """A repeated request (same Idempotency-Key) finds its video and stores nothing."""
+        await self._lifetimes.note_sources(video.id, [video.newest.spec])
         await self._videos.add_if_absent(video, _creation_messages(video, video.newest))
         return await self._videos.load(video.id)
 
@@ -185,6 +186,7 @@ class VideoService:
         await self._know(request.generator or base.spec.generator)
         spec, given = self.next_spec(base, request)
         await self.require_sources(spec)
+        await self._lifetimes.note_sources(id, [spec])
         cause = new_id("version")
         loaded = await self._videos.change(
             id, lambda old: self.add_version(old, base, spec, given, actor, cause), expected_revision=expected_revision
@@ -242,7 +244,9 @@ class VideoService:
         """Start the newest version again, if it failed or was cancelled."""
         actor.require(Right.REQUEST)
         await self._admit(1)
-        await self.require_sources((await self._videos.load(id)).value.newest.spec)
+        spec = (await self._videos.load(id)).value.newest.spec
+        await self.require_sources(spec)
+        await self._lifetimes.note_sources(id, [spec])
         now = self._clock.now()
 
         def decide(video: Video) -> Change[Video]:

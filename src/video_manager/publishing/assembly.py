@@ -1,6 +1,6 @@
 """Publishing put together: made once, opened, and run by whoever starts the process."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
 from video_manager.domain.channel import Channel
@@ -63,9 +63,9 @@ class Publishing:
     def subscription(self) -> Subscription:
         return subscription(self.service)
 
-    async def needed_files(self) -> Iterable[str]:
-        """Ids of the stored files that publications and pages still need."""
-        return await self.service.files_in_use()
+    async def needed_files(self, file_ids: Collection[str]) -> Iterable[str]:
+        """Those of the stored files that publications and pages still need."""
+        return await self.service.files_in_use(file_ids)
 
 
 def build_publishing(

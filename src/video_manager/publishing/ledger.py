@@ -11,8 +11,9 @@ from video_manager.domain.publication import Approved, Publication, PublicationS
 from video_manager.ports import Clock, CollectionSpec, Op, Query, Where
 from video_manager.repository import Change, Loaded, Repository, instant_text
 
+FILE_PATHS = ("approved.master.id", "approved.thumbnail.id", "approved.captions.id")
 PUBLICATIONS = CollectionSpec(
-    "publications", indexed=("state", "due_at", "created_at", "approved.video_id", "approved.channel_id")
+    "publications", indexed=("state", "due_at", "created_at", "approved.video_id", "approved.channel_id", *FILE_PATHS)
 )
 SOURCE = "publishing"
 ASKED_STATES = (PublicationState.PENDING.value, PublicationState.UNKNOWN.value)

@@ -1,7 +1,7 @@
 """Use cases on publications, and what other services may ask of publishing."""
 
 import contextlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from datetime import datetime
 from urllib.parse import urlsplit
 
@@ -17,7 +17,7 @@ from video_manager.domain.publication import Publication, PublicationState, inst
 from video_manager.errors import Conflict, FieldError, InvalidInput, InvalidTransition, NotFound
 from video_manager.ports import Clock, Op, Query, Scalar, Where
 from video_manager.publishing.channels import ChannelEdit, ChannelService
-from video_manager.publishing.ledger import ENDED_STATES, Decide, Ledger
+from video_manager.publishing.ledger import ENDED_STATES, FILE_PATHS, Decide, Ledger
 from video_manager.publishing.site.shelf import Site
 from video_manager.repository import Loaded, Page, Repository
 
@@ -195,20 +195,15 @@ class PublishingService:
         )
         return [loaded.value.id for loaded in found if loaded.value.active]
 
-    async def files_in_use(self) -> set[str]:
-        """Ids of the stored files that open publications and the site's pages still need."""
-        used = await self._site.file_ids()
-        cursor = None
-        while True:
-            page = await self._publications.page(
-                [_CREATED, Where("state", Op.IN, [*_OPEN_STATES])], limit=500, cursor=cursor
-            )
-            for loaded in page.items:
-                content = loaded.value.content
-                used |= {file.id for file in (content.master, content.thumbnail, content.captions) if file}
-            if page.next is None:
-                return used
-            cursor = page.next
+    async def files_in_use(self, file_ids: Collection[str]) -> set[str]:
+        """Those of the stored files that open publications and the site's pages still need."""
+        used = await self._site.files_in_use(file_ids)
+        for path in FILE_PATHS:
+            for file_id in set(file_ids) - used:
+                where = (Where(path, Op.EQ, file_id), Where("state", Op.IN, [*_OPEN_STATES]))
+                if await self._publications.first(*where) is not None:
+                    used.add(file_id)
+        return used
 
 
 def _time_of(at: datetime | LocalTime | None) -> tuple[datetime | None, str | None]:

@@ -319,10 +319,10 @@ async def test_a_finished_file_that_no_video_uses_goes(settings: Settings) -> No
         url = await announce(client, 5)
         await patch(client, url, 0, b"12345")
         id = url.rsplit("/", 1)[1]
-        assert await uploads.references() == [id]
+        assert await uploads.references([id]) == [id]
         assert await uploads.sweep() == 0
         await asyncio.sleep(0.4)
-        assert await uploads.references() == []
+        assert await uploads.references([id]) == []
         assert await uploads.sweep() == 1
         assert await world.files.stat(id) is None
 
@@ -337,7 +337,7 @@ async def test_a_file_in_use_stays_until_its_user_forgets_it(settings: Settings)
         await patch(client, url, 0, b"12345")
         id = url.rsplit("/", 1)[1]
         await uploads.completed_file(id)
-        assert await uploads.references() == [id], "while it is handed over"
+        assert await uploads.references([id]) == [id], "while it is handed over"
         assert (await client.delete(url)).status_code == 409
         await asyncio.sleep(0.4)
         assert await uploads.sweep() == 0

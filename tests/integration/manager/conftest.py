@@ -1,7 +1,7 @@
 """A manager on the real embedded adapters, and a worker that only says what it would have done."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Collection, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -92,8 +92,8 @@ class Publishing:
             raise NotFound(f"there is no channel {channel_id!r}")
         return self.platforms[channel_id]
 
-    async def needed_files(self) -> set[str]:
-        return self.needed
+    async def needed_files(self, file_ids: Collection[str]) -> set[str]:
+        return self.needed & set(file_ids)
 
 
 @dataclass
@@ -201,8 +201,9 @@ async def played(tmp_path: Path) -> AsyncIterator[Played]:
     job_service = JobService(jobs, videos, registry, clock, known.know)
     sent, publishing = Sent(), Publishing()
     lifetimes = Lifetimes(
-        videos, job_service, files, registry, clock, timedelta(days=30), [publishing.needed_files], sent.forget
+        videos, job_service, files, registry, clock, timedelta(days=30), [publishing.needed_files], sent.forget, store
     )
+    await lifetimes.open()
     service = VideoService(
         videos, job_service, registry, files, clock, sent, publishing, publishing, lifetimes,
         RequestLimits(max_videos=20, max_open_jobs=50, min_free_bytes=1), known.know,

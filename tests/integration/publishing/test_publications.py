@@ -204,12 +204,13 @@ async def test_open_ones_and_needed_files_are_told_to_others(world: World) -> No
     await world.create(command)
     assert await world.publishing.service.open_for_video("v1") == []
     wanted = {"file-master", "file-thumbnail", "file-captions"}
-    assert set(await world.publishing.needed_files()) == wanted
+    assert set(await world.publishing.needed_files([*wanted, "another"])) == wanted
     await world.publishing.service.cancel(RITA, P)
-    assert set(await world.publishing.needed_files()) == set()
+    assert set(await world.publishing.needed_files(wanted)) == set()
     await world.create(command.model_copy(update={"publication_id": "s" * 32, "channel_id": SITE, "publish_at": None}))
     await world.run()
-    needed = set(await world.publishing.needed_files())
+    stored = [file.id async for file in world.files.list()]
+    needed = set(await world.publishing.needed_files(stored))
     assert len(needed) == 3
     assert not needed & wanted
 

@@ -3,7 +3,8 @@
 from video_manager.domain.model import Frozen, Instant, derived_id
 from video_manager.ports import CollectionSpec
 
-PAGES = CollectionSpec("site_pages", indexed=("public", "published_at"))
+FILE_PATHS = ("video.id", "thumbnail.id", "captions.id")
+PAGES = CollectionSpec("site_pages", indexed=("public", "published_at", *FILE_PATHS))
 
 
 class PageFile(Frozen):

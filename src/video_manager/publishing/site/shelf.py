@@ -1,5 +1,6 @@
 """Where the `site` publisher puts pages: staged with their own copies of the files, then shown."""
 
+from collections.abc import Collection
 from datetime import timedelta
 from pathlib import Path
 
@@ -9,7 +10,7 @@ from video_manager.domain.video import MediaFile
 from video_manager.errors import NotFound, PermanentError
 from video_manager.plugins.api import Post
 from video_manager.ports import Clock, FileStore, Op, Query, Where
-from video_manager.publishing.site.page import PageFile, SitePage, page_id_of
+from video_manager.publishing.site.page import FILE_PATHS, PageFile, SitePage, page_id_of
 from video_manager.repository import Loaded, Page, Repository
 
 STAGED_KEPT = timedelta(days=2)
@@ -45,19 +46,17 @@ class Site:
     def url_of(self, page_id: str) -> str:
         return f"{self.url}/{page_id}"
 
-    async def file_ids(self) -> set[str]:
-        """The files that pages need."""
-        ids: set[str] = set()
+    async def files_in_use(self, file_ids: Collection[str]) -> set[str]:
+        """Those of the files that pages need."""
         oldest = self._clock.now() - STAGED_KEPT
-        cursor = None
-        while True:
-            page = await self._pages.page(limit=500, cursor=cursor)
-            for loaded in page.items:
+        used: set[str] = set()
+        for path in FILE_PATHS:
+            # One file has one page, as its id derives from it.
+            query = Query((Where(path, Op.IN, list(file_ids)),), limit=len(file_ids))
+            for loaded in await self._pages.find(query):
                 if loaded.value.public or loaded.value.staged_at > oldest:
-                    ids |= {file.id for file in loaded.value.files}
-            if page.next is None:
-                return ids
-            cursor = page.next
+                    used |= {file.id for file in loaded.value.files}
+        return used & set(file_ids)
 
     # ---- what a publisher does ------------------------------------------------------------------------------
 
