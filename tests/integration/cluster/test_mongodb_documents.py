@@ -1,7 +1,6 @@
 """What only MongoDB can have: indexes of others, its limit of size, its error codes."""
 
 from collections.abc import AsyncIterator, Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -21,35 +20,28 @@ from pymongo.errors import (
     WriteError,
     WTimeoutError,
 )
-from tests.contract.documents.backends import BACKENDS, THINGS
+from tests.contract.documents.backends import THINGS
 from tests.contract.messages import message
 
 from video_manager.adapters.cluster.documents import MongoDocuments
-from video_manager.adapters.cluster.mongo import MongoConnection, explained
+from video_manager.adapters.cluster.mongo import MongoConnection
+from video_manager.adapters.cluster.mongo_errors import explained
 from video_manager.errors import SettingsError, StorageFull, TooLarge, Unavailable, VideoManagerError
 from video_manager.ports import CollectionSpec, Op, Query, Where
 
 
 @pytest.fixture
-def place(tmp_path: Path) -> Iterator[str]:
-    backend = BACKENDS["mongodb"]
-    address = backend.place(tmp_path)
-    yield address
-    backend.discard(address)
-
-
-@pytest.fixture
-async def store(place: str) -> AsyncIterator[MongoDocuments]:
-    opened = MongoDocuments(MongoConnection(place))
+async def store(mongodb_url: str) -> AsyncIterator[MongoDocuments]:
+    opened = MongoDocuments(MongoConnection(mongodb_url))
     await opened.open()
     yield opened
     await opened.close()
 
 
 @pytest.fixture
-def raw(place: str) -> Iterator[Database[dict[str, Any]]]:
+def raw(mongodb_url: str) -> Iterator[Database[dict[str, Any]]]:
     """The database, as another program sees it."""
-    with MongoClient[dict[str, Any]](place) as client:
+    with MongoClient[dict[str, Any]](mongodb_url) as client:
         yield client.get_default_database()
 
 

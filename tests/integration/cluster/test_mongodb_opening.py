@@ -8,7 +8,13 @@ import pytest
 from pymongo import MongoClient
 from tests.integration.cluster.driver_sockets import LEFT_SOCKETS, collect_left_sockets
 from tests.integration.cluster.mongodb_proxy import MongodbProxy
-from tests.integration.cluster.private_mongodb import ADDRESS_PASSWORD, PASSWORD, PrivateMongodb, mongodb_address
+from tests.integration.cluster.private_mongodb import (
+    ADDRESS_PASSWORD,
+    PASSWORD,
+    PrivateMongodb,
+    mongodb_address,
+    private_mongodb,
+)
 
 from video_manager.adapters.cluster.documents import MongoDocuments
 from video_manager.adapters.cluster.mongo import MongoConnection
@@ -22,15 +28,13 @@ pytestmark = LEFT_SOCKETS
 @pytest.fixture(scope="module")
 def guarded() -> Iterator[PrivateMongodb]:
     """A server that wants credentials: `owner` may do all, `reader` only read."""
-    server = PrivateMongodb()
-    server.start()
-    with MongoClient[dict[str, object]](server.address()) as client:
-        client.admin.command("createUser", "owner", pwd=PASSWORD, roles=["root"])
-        client.admin.command("createUser", "reader", pwd=PASSWORD, roles=[{"role": "read", "db": "studio"}])
-    server.stop()
-    server.start(auth=True)
-    yield server
-    server.remove()
+    with private_mongodb() as server:
+        with MongoClient[dict[str, object]](server.address()) as client:
+            client.admin.command("createUser", "owner", pwd=PASSWORD, roles=["root"])
+            client.admin.command("createUser", "reader", pwd=PASSWORD, roles=[{"role": "read", "db": "studio"}])
+        server.flags = ("--auth",)
+        server.restart()
+        yield server
 
 
 async def _refusal(address: str, error: type[Exception] = SettingsError, connect_seconds: float = 5) -> str:
@@ -66,20 +70,16 @@ async def test_nobody_there_is_said_after_the_time_to_wait() -> None:
 
 
 async def test_a_server_that_starts_later_is_waited_for() -> None:
-    server = PrivateMongodb()
-    try:
-        server.start()
+    with private_mongodb() as server:
         server.kill()
         connection = MongoConnection(server.address(), connect_seconds=60)
         opening = asyncio.create_task(connection.open())
         await asyncio.sleep(0.3)
         assert not opening.done()
-        await asyncio.to_thread(server.start)
+        await asyncio.to_thread(server.restart)
         await opening
         await connection.ping()
         await connection.close()
-    finally:
-        server.remove()
 
 
 async def test_right_credentials_open_it(guarded: PrivateMongodb) -> None:
@@ -140,8 +140,7 @@ async def test_a_role_that_is_taken_away_later_is_said(guarded: PrivateMongodb) 
         await store.register(CollectionSpec("things"))
         client.admin.command("updateUser", "guest", roles=[])
     # This server looks at the roles when somebody signs in.
-    await asyncio.to_thread(guarded.kill)
-    await asyncio.to_thread(guarded.start, auth=True)
+    await asyncio.to_thread(guarded.restart)
     try:
         with pytest.raises(SettingsError, match="refuses this user"):
             await store.insert("things", "a", {"id": "a"})
@@ -150,15 +149,13 @@ async def test_a_role_that_is_taken_away_later_is_said(guarded: PrivateMongodb) 
 
 
 async def test_a_server_without_a_replica_set_will_do_and_is_warned_of(caplog: pytest.LogCaptureFixture) -> None:
-    server = PrivateMongodb()
-    try:
-        server.start(standalone=True)
+    with private_mongodb() as server:
+        server.flags = ("--standalone",)
+        await asyncio.to_thread(server.restart)
         store = MongoDocuments(MongoConnection(server.address()))
         await store.open()
         await store.register(CollectionSpec("things"))
         await store.insert("things", "a", {"id": "a"})
         assert (await store.replace("things", "a", 1, {"id": "a"})).revision == 2
         await store.close()
-    finally:
-        server.remove()
     assert "no replica set" in caplog.text

@@ -8,7 +8,7 @@ import pytest
 from tests.contract.messages import message
 from tests.integration.cluster.driver_sockets import LEFT_SOCKETS, collect_left_sockets
 from tests.integration.cluster.mongodb_proxy import MongodbProxy
-from tests.integration.cluster.private_mongodb import PrivateMongodb, mongodb_address
+from tests.integration.cluster.private_mongodb import PrivateMongodb, mongodb_address, private_mongodb
 
 from video_manager.adapters.cluster.documents import MongoDocuments
 from video_manager.adapters.cluster.mongo import MongoConnection
@@ -32,10 +32,8 @@ class Counter(Frozen):
 
 @pytest.fixture
 def server() -> Iterator[PrivateMongodb]:
-    running = PrivateMongodb()
-    running.start()
-    yield running
-    running.remove()
+    with private_mongodb() as running:
+        yield running
 
 
 @pytest.fixture
@@ -86,8 +84,7 @@ async def test_a_write_whose_answer_is_lost_is_done_once_and_not_called_stale(
     repetition, because the write is there already."""
 
     async def restart() -> None:
-        await asyncio.to_thread(server.kill)
-        await asyncio.to_thread(server.start)
+        await asyncio.to_thread(server.restart)
 
     if restarted:
         proxy.after_loss = restart
@@ -135,7 +132,7 @@ async def test_a_server_that_is_gone_is_said_and_found_again(server: PrivateMong
     )  # fmt: skip
     results = await asyncio.gather(*calls, return_exceptions=True)
     assert [type(result) for result in results] == [Unavailable] * len(calls), results
-    server.start()
+    await asyncio.to_thread(server.restart)
     assert await store.count("counters") == 1
     await store.replace("counters", "a", 1, {"id": "a", "n": 1})
 
@@ -158,6 +155,7 @@ async def test_a_server_that_hangs_is_said_and_goes_on_later(server: PrivateMong
 
 
 KILLS = 3
+ROUNDS = 8
 
 
 async def _count_up(store: DocumentStore, id: str, acknowledged: dict[str, int], stop: asyncio.Event) -> None:
@@ -184,11 +182,10 @@ async def test_kill_9_of_the_server_loses_no_acknowledged_write_and_does_none_tw
     writers = [asyncio.create_task(_count_up(store, id, acknowledged, stop)) for id in acknowledged]
     for _ in range(KILLS):
         before = dict(acknowledged)
-        while any(acknowledged[id] < before[id] + 20 for id in acknowledged):
+        while any(acknowledged[id] < before[id] + ROUNDS for id in acknowledged):
             await asyncio.sleep(0.02)
             assert not any(writer.done() for writer in writers), [writer for writer in writers if writer.done()]
-        await asyncio.to_thread(server.kill)
-        await asyncio.to_thread(server.start)
+        await asyncio.to_thread(server.restart)
     stop.set()
     await asyncio.gather(*writers)
     stored = {one.id: (one.body["n"], one.revision) for one in await store.find("counters", Query())}

@@ -17,7 +17,8 @@ from pymongo.errors import DuplicateKeyError, OperationFailure
 from video_manager.adapters.cluster import document_bodies as bodies
 from video_manager.adapters.cluster import document_outbox as boxes
 from video_manager.adapters.cluster import document_queries as queries
-from video_manager.adapters.cluster.mongo import SETTING, MongoConnection, explained
+from video_manager.adapters.cluster.mongo import MongoConnection
+from video_manager.adapters.cluster.mongo_errors import SETTING, explained
 from video_manager.contracts.envelope import Envelope
 from video_manager.errors import AlreadyExists, Conflict, SettingsError, StaleRevision
 from video_manager.ports import CollectionSpec, Query, Scalar, Stored, Unsent, Where

@@ -1,12 +1,9 @@
-"""The connection to MongoDB that documents and video files share: how it is opened, and what its errors mean."""
+"""The connection to MongoDB that documents and video files share."""
 
 import asyncio
 import logging
-import re
 import time
 import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
@@ -15,21 +12,16 @@ from uuid import uuid4
 import pymongo
 from pymongo import AsyncMongoClient
 from pymongo.asynchronous.database import AsyncDatabase
-from pymongo.errors import (
-    ConfigurationError,
-    ConnectionFailure,
-    DocumentTooLarge,
-    InvalidURI,
-    OperationFailure,
-    PyMongoError,
-)
+from pymongo.errors import ConfigurationError, ConnectionFailure, InvalidURI, OperationFailure
 from pymongo.read_concern import ReadConcern
 from pymongo.read_preferences import ReadPreference
 from pymongo.write_concern import WriteConcern
 
-from video_manager.errors import SettingsError, StorageFull, TooLarge, Unavailable, VideoManagerError
+from video_manager.adapters.cluster.mongo_errors import SETTING, UNAUTHORIZED, explained, reason_of
+from video_manager.errors import SettingsError, Unavailable
 
-SETTING = "VIDEO_MANAGER_MONGODB_URL"
+__all__ = ["SETTING", "MongoConnection", "explained"]
+
 _EXAMPLE = "mongodb://user:password@host:27017/video_manager"
 
 OLDEST_WIRE_VERSION = 17
@@ -53,15 +45,6 @@ seconds ago, and the compare-and-set of the save that follows finds that out."""
 
 _PROBE = "access.probe"
 _LEFTOVERS_SECONDS = 3600
-
-_UNAUTHORIZED = frozenset({11, 13, 18, 8000})
-"""UserNotFound, Unauthorized, AuthenticationFailed, and the one that hosted clusters give."""
-_DISK_FULL = frozenset({14031})
-_TOO_LARGE = frozenset({10334, 17419, 17420})
-_PASSING = frozenset({
-    6, 7, 50, 64, 89, 91, 100, 189, 202, 262, 317, 358, 9001, 10107, 11600, 11602, 13435, 13436,
-})  # fmt: skip
-"""Hosts not reached, time limits, write concerns not satisfied in time, stepping down, shutting down, not primary."""
 
 _log = logging.getLogger(__name__)
 
@@ -133,18 +116,18 @@ class MongoConnection:
                 if time.monotonic() >= deadline - _RETRY_SECONDS:
                     raise Unavailable(
                         f"{SETTING}: MongoDB at {_hosts(client)} did not answer within {self._connect_seconds:g} s "
-                        f"({_reason(error)}): start it, or correct the address"
+                        f"({reason_of(error)}): start it, or correct the address"
                     ) from error
-                _log.info("waiting for MongoDB at %s: %s", _hosts(client), _reason(error))
+                _log.info("waiting for MongoDB at %s: %s", _hosts(client), reason_of(error))
             except ConfigurationError as error:
                 if "wire version" in str(error):
-                    raise _too_old(_reason(error)) from error
-                raise SettingsError(f"{SETTING}: {_reason(error)}: correct the address") from error
+                    raise _too_old(reason_of(error)) from error
+                raise SettingsError(f"{SETTING}: {reason_of(error)}: correct the address") from error
             except OperationFailure as error:
-                if error.code not in _UNAUTHORIZED:
+                if error.code not in UNAUTHORIZED:
                     raise
                 raise SettingsError(
-                    f"{SETTING}: MongoDB at {_hosts(client)} refuses the credentials ({_reason(error)}): correct the "
+                    f"{SETTING}: MongoDB at {_hosts(client)} refuses the credentials ({reason_of(error)}): correct the "
                     "user, the password or authSource"
                 ) from error
             else:
@@ -185,11 +168,6 @@ def _hosts(client: AsyncMongoClient[dict[str, Any]]) -> str:
     return ", ".join(sorted(f"{host}:{port}" for host, port in servers)) or "its address"
 
 
-def _reason(error: Exception) -> str:
-    """The driver's words without its description of the whole topology. They hold no credentials."""
-    return re.split(r", Timeout:|, full error:| \(configured timeouts", str(error), maxsplit=1)[0]
-
-
 async def _check_release(client: AsyncMongoClient[dict[str, Any]]) -> None:
     with explained():
         hello = await client.admin.command("hello")
@@ -227,43 +205,5 @@ async def _check_access(database: AsyncDatabase[dict[str, Any]]) -> None:
         error = refusal.__cause__ if isinstance(refusal.__cause__, OperationFailure) else refusal
         raise SettingsError(
             f"{SETTING}: the user may not make collections and indexes, read and write in the database "
-            f"{database.name!r} ({_reason(error)}): name a user with the role readWrite there"
+            f"{database.name!r} ({reason_of(error)}): name a user with the role readWrite there"
         ) from error
-
-
-@contextmanager
-def explained(what: str = "the document") -> Iterator[None]:
-    """MongoDB's errors in the words of the ports: Unavailable (whether a write took place is then unknown),
-    StorageFull, TooLarge for `what`, SettingsError for a missing permission. Others are mistakes of ours and pass."""
-    try:
-        yield
-    except ConnectionFailure as error:
-        raise _unavailable(error) from error
-    except DocumentTooLarge as error:
-        raise _too_large(what) from error
-    except OperationFailure as error:
-        meaning = _meaning(error, what)
-        if meaning is None:
-            raise
-        raise meaning from error
-
-
-def _meaning(error: OperationFailure, what: str) -> VideoManagerError | None:
-    if error.code in _DISK_FULL or "no space left" in str(error).lower():
-        return StorageFull("the disk of MongoDB is full: free some space there, then try again")
-    if error.code in _TOO_LARGE:
-        return _too_large(what)
-    if error.code in _UNAUTHORIZED:
-        return SettingsError(f"{SETTING}: MongoDB refuses this user ({_reason(error)}): correct its role or password")
-    passing = error.code in _PASSING or error.timeout
-    if passing or error.has_error_label("RetryableWriteError") or error.has_error_label("TransientTransactionError"):
-        return _unavailable(error)
-    return None
-
-
-def _unavailable(error: PyMongoError) -> Unavailable:
-    return Unavailable(f"MongoDB does not answer ({_reason(error)}): it is tried again")
-
-
-def _too_large(what: str) -> TooLarge:
-    return TooLarge(f"{what} is larger than the 16 MiB that MongoDB keeps in one: make it smaller")
