@@ -19,9 +19,8 @@ def backend(backend_name: str) -> Backend:
 
 @pytest.fixture
 def place(backend: Backend, tmp_path: Path) -> Iterator[str]:
-    place = backend.place(tmp_path)
-    yield place
-    backend.discard(place)
+    with backend.place(tmp_path) as place:
+        yield place
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from tests.contract.files.backends import Backend
-from tests.contract.files.streams import content, stream, whole
+from tests.contract.files.streams import content, stream
 from tests.contract.files.writer import SIZE_BYTES, data_of
 
 from video_manager.errors import StorageFull
@@ -67,31 +67,6 @@ def _deleted_last(there: set[str]) -> set[str]:
     """Of each run, the file whose deletion may have happened without its acknowledgement."""
     copied = {id.removesuffix(".copy") for id in there if id.endswith(".copy")}
     return {id for id in there if id in copied}
-
-
-async def test_a_full_disk_is_said_and_leaves_nothing(backend: Backend, backend_name: str, small_disk: Path) -> None:
-    if backend_name != "embedded":
-        pytest.skip("the disk of a server is not ours to fill")
-    files = backend.connect(backend.place(small_disk))
-    await files.open()
-    try:
-        await files.put("first", stream(content(1, 1_000_000)))
-        with pytest.raises(StorageFull, match="second"):
-            await files.put("second", stream(content(2, 8_000_000)))
-        assert await files.stat("second") is None
-        with pytest.raises(StorageFull, match="u"):
-            await files.append("u", 0, stream(content(3, 8_000_000)))
-        kept = await files.length("u")
-        assert kept > 0
-        assert await whole(files, "first") == content(1, 1_000_000)
-        await files.discard("u")
-        await files.put("third", stream(content(4, 3_000_000)))
-        with pytest.raises(StorageFull):
-            await files.put("fourth", stream(content(5, 3_000_000)))
-        await files.delete("third")
-        await files.put("fourth", stream(content(5, 3_000_000)))
-    finally:
-        await files.close()
 
 
 async def test_no_space_for_a_working_copy(files: FileStore, small_disk: Path) -> None:

@@ -1,4 +1,4 @@
-"""What only the folder has: its quota, and what a crash or a person may leave in it."""
+"""What only the folder has: its disk, and what a crash or a person may leave in it."""
 
 import hashlib
 import shutil
@@ -21,23 +21,6 @@ async def limited(tmp_path: Path) -> AsyncIterator[FolderFiles]:
     await files.close()
 
 
-async def test_the_quota_counts_files_and_uploads(limited: FolderFiles, tmp_path: Path) -> None:
-    await limited.put("a", stream(content(1, 400_000)))
-    await limited.append("u", 0, stream(content(2, 400_000)))
-    assert (await limited.use()).free_bytes == 200_000
-    with pytest.raises(StorageFull, match="quota"):
-        await limited.put("b", stream(content(3, 300_000)))
-    with pytest.raises(StorageFull, match="quota"):
-        await limited.append("u", 400_000, stream(content(4, 300_000), 300_000))
-    path = tmp_path / "render.mp4"
-    path.write_bytes(content(5, 300_000))
-    with pytest.raises(StorageFull, match="quota"):
-        await limited.put_path("c", path)
-    assert path.exists()
-    assert (await limited.use()).used_bytes == 800_000
-    await limited.put("b", stream(content(3, 200_000)))
-
-
 async def test_a_part_of_the_disk_is_never_filled(tmp_path: Path) -> None:
     """Whatever comes: a new file, a file that takes its place by its name alone, an upload."""
     free = shutil.disk_usage(tmp_path).free
@@ -56,12 +39,27 @@ async def test_a_part_of_the_disk_is_never_filled(tmp_path: Path) -> None:
     await files.close()
 
 
-async def test_deleting_makes_room_again(limited: FolderFiles) -> None:
-    for n in range(5):
-        await limited.put(f"a{n}", stream(content(n, 900_000)))
+async def test_a_full_disk_is_said_and_leaves_nothing(small_disk: Path) -> None:
+    files = FolderFiles(small_disk / "store")
+    await files.open()
+    try:
+        await files.put("first", stream(content(1, 1_000_000)))
+        with pytest.raises(StorageFull, match="second"):
+            await files.put("second", stream(content(2, 8_000_000)))
+        assert await files.stat("second") is None
+        with pytest.raises(StorageFull, match="u"):
+            await files.append("u", 0, stream(content(3, 8_000_000)))
+        kept = await files.length("u")
+        assert kept > 0
+        assert await whole(files, "first") == content(1, 1_000_000)
+        await files.discard("u")
+        await files.put("third", stream(content(4, 3_000_000)))
         with pytest.raises(StorageFull):
-            await limited.put("b", stream(content(9, 200_000)))
-        await limited.delete(f"a{n}")
+            await files.put("fourth", stream(content(5, 3_000_000)))
+        await files.delete("third")
+        await files.put("fourth", stream(content(5, 3_000_000)))
+    finally:
+        await files.close()
 
 
 async def test_a_copy_takes_no_space(limited: FolderFiles) -> None:

@@ -31,8 +31,7 @@ _log = logging.getLogger(__name__)
 
 class GridFiles:
     """FileStore in the connection's database. `quota_bytes` limits what all files together may take, uploads included.
-    A write that stood still for `stale_after` is given up and swept, at `open` and then hourly. Whoever made the
-    connection closes it."""
+    A write that stood still for `stale_after` is given up and swept, at `open` and then hourly."""
 
     def __init__(
         self, connection: MongoConnection, quota_bytes: int | None = None, *, stale_after: timedelta = _STALE_AFTER
@@ -49,9 +48,13 @@ class GridFiles:
 
     async def open(self) -> None:
         await self._connection.open()
-        with explained():
-            await self._grid.prepare(self._connection.database)
-        await self.sweep()
+        try:
+            with explained():
+                await self._grid.prepare(self._connection.database)
+            await self.sweep()
+        except BaseException:
+            await self._connection.close()
+            raise
         self._sweeping = asyncio.create_task(self._sweep_hourly())
 
     async def close(self) -> None:
@@ -60,6 +63,7 @@ class GridFiles:
             await asyncio.wait([self._sweeping])
             self._sweeping = None
         self._threads.close()
+        await self._connection.close()
 
     # ---- complete files -----------------------------------------------------------------------------------
 
