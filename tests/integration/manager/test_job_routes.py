@@ -277,6 +277,14 @@ async def test_a_cancelled_job_tells_its_worker_to_stop(played: Played, worker: 
         assert (answer.status_code, answer.json()["code"]) == (409, "lease_lost"), path
 
 
+async def test_a_worker_elsewhere_keeps_its_job_when_the_laptop_system_starts_again(
+    played: Played, worker: httpx.AsyncClient
+) -> None:
+    video = await _claimed(played, worker)
+    assert await played.leases.void(played.generators.known.works_elsewhere) == 0
+    assert (await worker.post(f"/jobs/{video}.1.render/renew", json={"attempt": 1})).status_code == 204
+
+
 # ---- nothing a worker says is believed ----------------------------------------------------------------------
 
 
