@@ -44,25 +44,30 @@ export async function render({ options, seed, sources }, folder, signal, onProgr
   ];
   const output = ["-c:v", "libx264", "-pix_fmt", "yuv420p", "-movflags", "+faststart", "-y", target];
   const arguments_ = ["-v", "error", ...input, ...backdrop, ...output];
-  const ffmpeg = spawn(process.env.FFMPEG ?? "ffmpeg", arguments_, { stdio: ["pipe", "ignore", "pipe"], signal });
+  const ffmpeg = spawn(process.env.FFMPEG ?? "ffmpeg", arguments_, { stdio: ["pipe", "ignore", "pipe"] });
   let words = "";
   ffmpeg.stderr.on("data", (chunk) => { words = (words + chunk).slice(-2000); });
   const ended = new Promise((resolve, reject) => {
     ffmpeg.on("error", reject);
     ffmpeg.on("close", (code) => (code === 0 ? resolve() : reject(new Error(`ffmpeg ended with ${code}: ${words}`))));
   });
-  ended.catch(() => {}); // heard below; a failure while frames are being written must not be unhandled
+  const aborted = new Promise((_, reject) => signal.addEventListener("abort", () => reject(signal.reason)));
+  for (const end of [ended, aborted]) end.catch(() => {}); // heard below, but perhaps later than it happens
   ffmpeg.stdin.on("error", () => {}); // `ended` says why
   const curve = new Curve(width, height, options, seed);
-  for (let frame = 0; frame < frames && ffmpeg.exitCode === null; frame++) {
-    signal.throwIfAborted();
-    const picture = curve.draw((frame + 1) / frames);
-    if (!ffmpeg.stdin.write(picture)) await Promise.race([once(ffmpeg.stdin, "drain").catch(() => ended), ended]);
-    if (process.env.FRAME_DELAY_MS) await new Promise((done) => setTimeout(done, process.env.FRAME_DELAY_MS));
-    onProgress((frame + 1) / frames, "drawing");
+  try {
+    for (let frame = 1; frame <= frames; frame++) {
+      signal.throwIfAborted();
+      const written = ffmpeg.stdin.write(curve.draw(frame / frames));
+      if (!written) await Promise.race([once(ffmpeg.stdin, "drain").catch(() => ended), ended, aborted]);
+      if (process.env.FRAME_DELAY_MS) await new Promise((done) => setTimeout(done, process.env.FRAME_DELAY_MS));
+      onProgress(frame / frames, "drawing");
+    }
+    ffmpeg.stdin.end();
+    await Promise.race([ended, aborted]);
+  } finally {
+    ffmpeg.kill("SIGKILL"); // whatever happened here: it would wait for more frames for ever
   }
-  ffmpeg.stdin.end();
-  await ended;
   return target;
 }
 

@@ -160,6 +160,7 @@ def test_a_stopping_worker_gives_its_job_back_at_once(driver: Driver, start_work
     assert driver.settled(video["id"])["state"] == "in_review"
 
 
+@pytest.mark.long
 def test_without_a_broker_the_worker_asks_for_its_jobs_also_of_a_server_that_was_killed(
     start_system: Callable[..., RunningSystem], tmp_path: Path
 ) -> None:
