@@ -1,9 +1,10 @@
 """Video files in GridFS, with the raw driver beside them in the same run.
 
-    PYTHONPATH=src python benchmarks/grid_files.py MONGODB_URL [MEGABYTES]
+    PYTHONPATH=src python benchmarks/grid_files.py MONGODB_URL [MEGABYTES] [ROUNDS]
 
 MONGODB_URL names a server, without a database: one of its own is made and dropped. MEGABYTES is the size of the file
-(default 500). Servers keep several times of it on their disk for a while.
+(default 500); servers keep many times of it on their disk for a while. Each rate is the middle one of so many ROUNDS
+(default 3): other programs on the same machine move them.
 """
 
 import asyncio
@@ -23,9 +24,8 @@ from video_manager.adapters.cluster.grid_layout import CHUNK_BYTES
 from video_manager.adapters.cluster.mongo import MongoConnection
 
 MEBIBYTE = 1 << 20
-ROUNDS = 3
-"""Each rate is the middle one: other programs on the same machine move them."""
-RANGES = 300
+RANGES = 100
+"""A round."""
 
 
 def show(name: str, value: float, unit: str) -> None:
@@ -33,10 +33,11 @@ def show(name: str, value: float, unit: str) -> None:
 
 
 class Bench:
-    def __init__(self, connection: MongoConnection, megabytes: int) -> None:
+    def __init__(self, connection: MongoConnection, megabytes: int, rounds: int) -> None:
         self.files = GridFiles(connection)
         self.connection = connection
         self.size_bytes = megabytes * MEBIBYTE
+        self.rounds = rounds
         self.piece = os.urandom(MEBIBYTE)
         self.key: ObjectId | None = None
 
@@ -102,7 +103,7 @@ class Bench:
 async def compare(bench: Bench, works: dict[str, Callable[[], Awaitable[None]]]) -> None:
     """By turns, so that what disturbs one disturbs all."""
     rates: dict[str, list[float]] = {name: [] for name in works}
-    for _ in range(ROUNDS):
+    for _ in range(bench.rounds):
         for name, work in works.items():
             start = time.perf_counter()
             await work()
@@ -114,7 +115,7 @@ async def compare(bench: Bench, works: dict[str, Callable[[], Awaitable[None]]])
 async def compare_ranges(bench: Bench) -> None:
     ours: list[float] = []
     bare: list[float] = []
-    for _ in range(RANGES):
+    for _ in range(RANGES * bench.rounds):
         for work, seconds in ((bench.read_range, ours), (bench.read_bare_range, bare)):
             offset = random.randrange(bench.size_bytes - MEBIBYTE)  # noqa: S311 - no secret
             start = time.perf_counter()
@@ -122,19 +123,19 @@ async def compare_ranges(bench: Bench) -> None:
             seconds.append(time.perf_counter() - start)
     for name, seconds in (("read", ours), ("bare query", bare)):
         cuts = statistics.quantiles(seconds, n=100)
-        show(f"1 MiB at a random offset, {RANGES} times, {name}: p50", cuts[49] * 1000, "ms")
-        show(f"1 MiB at a random offset, {RANGES} times, {name}: p95", cuts[94] * 1000, "ms")
+        show(f"1 MiB at a random offset, {name}: p50", cuts[49] * 1000, "ms")
+        show(f"1 MiB at a random offset, {name}: p95", cuts[94] * 1000, "ms")
 
 
-async def measure(url: str, megabytes: int) -> None:
+async def measure(url: str, megabytes: int, rounds: int) -> None:
     base, _, options = url.partition("?")
     connection = MongoConnection(f"{base.rstrip('/')}/vm_bench_{uuid4().hex[:8]}?{options}")
-    bench = Bench(connection, megabytes)
+    bench = Bench(connection, megabytes, rounds)
     await bench.files.open()
     try:
         await bench.files.put("video", bench.stream())
         await bench.find_key()
-        print(f"file of {megabytes} MiB, chunks of {CHUNK_BYTES // 1024} KiB, middle of {ROUNDS}")
+        print(f"file of {megabytes} MiB, chunks of {CHUNK_BYTES // 1024} KiB, middle of {rounds}")
         await compare(bench, {"write: put (sha256)": bench.put, "write: append to an upload": bench.append,
                               "write: AsyncGridFSBucket": bench.write_by_driver,
                               "write: insert_many of bare chunks": bench.insert_bare_chunks})  # fmt: skip
@@ -147,7 +148,8 @@ async def measure(url: str, megabytes: int) -> None:
 
 
 def main() -> None:
-    asyncio.run(measure(sys.argv[1], int(sys.argv[2]) if len(sys.argv) > 2 else 500))
+    url, megabytes, rounds = [*sys.argv[1:], *("500", "3")[len(sys.argv) - 2 :]]
+    asyncio.run(measure(url, int(megabytes), int(rounds)))
 
 
 if __name__ == "__main__":

@@ -16,7 +16,8 @@ from video_manager.adapters.cluster.grid_space import Space
 from video_manager.adapters.cluster.grid_uploads import Sending, Upload, Uploads
 from video_manager.adapters.cluster.grid_writes import Writes
 from video_manager.adapters.cluster.local_files import chunks_of_path, write_local
-from video_manager.adapters.cluster.mongo import MongoConnection, explained
+from video_manager.adapters.cluster.mongo import MongoConnection
+from video_manager.adapters.cluster.mongo_errors import explained
 from video_manager.adapters.cluster.running_sums import RunningSums
 from video_manager.adapters.cluster.threads import Threads, to_the_end
 from video_manager.adapters.embedded.file_layout import checked_id

@@ -25,7 +25,7 @@ from pymongo.asynchronous.collection import AsyncCollection
 from pymongo.asynchronous.database import AsyncDatabase
 from pymongo.errors import BulkWriteError, DuplicateKeyError, OperationFailure
 
-from video_manager.adapters.cluster.mongo import SETTING
+from video_manager.adapters.cluster.mongo_errors import SETTING
 from video_manager.errors import SettingsError
 from video_manager.ports import StoredFile
 

@@ -20,7 +20,7 @@ from bson import ObjectId
 from pymongo.errors import DuplicateKeyError
 
 from video_manager.adapters.cluster.grid_layout import CHUNK_BYTES, Chunk, Grid, GridFile, now
-from video_manager.adapters.cluster.mongo import explained
+from video_manager.adapters.cluster.mongo_errors import explained
 from video_manager.adapters.cluster.threads import to_the_end
 from video_manager.errors import AlreadyExists, RetryableError, Unavailable
 from video_manager.ports import StoredFile
