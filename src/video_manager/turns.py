@@ -17,8 +17,9 @@ from video_manager.ports import Clock, CollectionSpec, DocumentStore
 from video_manager.repository import Repository
 
 TURNS = CollectionSpec("turns")
-LAPSE_SECONDS = 30.0
-PATIENCE_SECONDS = 10.0
+LAPSE_SECONDS = 15.0
+PATIENCE_SECONDS = 20.0
+"""Longer than a turn lasts: one whose holder died is waited for."""
 _LOOK_SECONDS = 0.05
 
 

@@ -81,6 +81,7 @@ class UploadsService:
             if offset_bytes != stored:
                 raise Conflict(f"upload {upload.name!r} has {stored} bytes, not {offset_bytes}: continue from there")
             if upload.completed_at is None and stored < upload.length_bytes:
+                await self._keep_from_sweepers(upload)
                 body = at_most(chunks, upload.length_bytes - stored, upload.name)
                 body = body if checksum is None else checked(body, checksum)
                 stored = await self._files.append(upload.id, offset_bytes, body)
@@ -192,6 +193,12 @@ class UploadsService:
         if upload.completed_at is not None or await self._files.stat(upload.id) is not None:
             return upload.length_bytes
         return await self._files.length(upload.id)
+
+    async def _keep_from_sweepers(self, upload: Upload) -> None:
+        """Another gateway must not clear away, as expired, what is just arriving here."""
+        now = self._clock.now()
+        if upload.expires_at - now < self._patience / 2:
+            await self._uploads.change(upload.id, lambda one: one.with_(expires_at=now + self._patience))
 
     async def _finish(self, upload: Upload) -> Upload:
         """Without effect the second time."""

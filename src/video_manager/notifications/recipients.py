@@ -67,7 +67,7 @@ class TargetDeliverer:
         return [due] if self._clock.now() >= oldest + window else []
 
     async def _send(self, target: Target, kind: Kind, batch: Sequence[Delivery]) -> bool:
-        claimed = [found for delivery in batch if (found := await self._attempts.claim(delivery)) is not None]
+        claimed = await self._claim(batch)
         notifications = await self._notifications(claimed)
         if not notifications:
             for delivery in claimed:
@@ -83,6 +83,17 @@ class TargetDeliverer:
         now = self._clock.now()
         await self._change_health(target.id, lambda current: current.with_(health=current.health.succeeded(now)))
         return True
+
+    async def _claim(self, batch: Sequence[Delivery]) -> list[Delivery]:
+        """All of the batch, or nothing when another process has just begun with it: a storm is told as one."""
+        claimed: list[Delivery] = []
+        for delivery in batch:
+            found = await self._attempts.claim(delivery)
+            if found is not None:
+                claimed.append(found)
+            elif not claimed:
+                break
+        return claimed
 
     async def _notifications(self, claimed: Sequence[Delivery]) -> list[Notification]:
         ids = [delivery.notification_id for delivery in claimed if delivery.notification_id is not None]
