@@ -22,7 +22,7 @@ from urllib.parse import urlsplit, urlunsplit
 
 import pytest
 from tests.servers import foreign_rabbitmq
-from tests.servers.fleet import Fleet, default_folder, new_folder
+from tests.servers.fleet import Fleet, default_folder, missing_variable, new_folder
 from tests.servers.installing import ensure_programs
 from tests.servers.mongodb import MongoDB
 from tests.servers.postgres import PostgreSQL
@@ -31,7 +31,8 @@ from tests.servers.server import Server, ServerMissing
 
 PROGRAM = Path(__file__).resolve().parents[1] / "scripts" / "services"
 FOLDER_VARIABLE = "VIDEO_MANAGER_TEST_SERVICES"
-"""Where the servers of this run live; ./test sets it."""
+OWNER_VARIABLE = "VIDEO_MANAGER_TEST_SERVICES_OWNER"
+"""Where the servers of this run live, and the process with which they end; ./test sets both."""
 _MISSING = 3
 PREFIX = "vmt_"
 AnyServer = TypeVar("AnyServer", bound=Server)
@@ -59,7 +60,11 @@ class _Found:
 def _find(kind: type[Server]) -> _Found:
     if url := os.environ.get(kind.variable):
         return _Found(url)
+    if reason := os.environ.get(missing_variable(kind)):
+        return _Found(reason=reason, missing=True)
     command = [sys.executable, str(PROGRAM), "start", kind.name.lower(), "--folder", str(_fleet().folder)]
+    if owner := os.environ.get(OWNER_VARIABLE):
+        command += ["--owner", owner]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode == 0:
         return _Found(_fleet().server(kind).url)

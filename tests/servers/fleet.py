@@ -34,6 +34,11 @@ class Outcome:
     failed: str | None = None
 
 
+def missing_variable(kind: type[Server]) -> str:
+    """Says why there is none, so that not every process of a run looks for it and tries to install it."""
+    return f"{kind.variable.removesuffix('_URL')}_MISSING"
+
+
 def default_folder() -> Path:
     """The same for every call of this person in this checkout, and not below it: a server that runs as another user
     must be able to enter all folders above its own."""

@@ -39,10 +39,24 @@ def marked(folder: Path) -> set[int]:
 
 def is_running(process: int) -> bool:
     """A zombie has ended, whether or not its parent looked."""
+    return _state(process) not in ("Z", "X", None)
+
+
+def pause(folder: Path, seconds: float = 10) -> None:
+    """Stop every process of the folder, and return when all stand still. Raises TimeoutError."""
+    deadline = time.monotonic() + seconds
+    while moving := {process for process in marked(folder) if _state(process) != "T"}:
+        send(moving, signal.SIGSTOP)
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"processes {sorted(moving)} of {folder} do not stop")
+        time.sleep(_POLL_SECONDS)
+
+
+def _state(process: int) -> str | None:
     try:
-        return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0] not in "ZX"
+        return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0]
     except OSError:
-        return False
+        return None
 
 
 def started_at(process: int) -> int | None:

@@ -120,10 +120,10 @@ class RabbitMQ(Server):
 
 
 def find_home() -> Path:
-    """The release that is named, or the system's. Raises ServerMissing."""
+    """The release that is named, or the system's. Raises ServerMissing, and ServerFailed for a wrong name."""
     if named := os.environ.get(HOME_VARIABLE):
         if not (Path(named) / "sbin" / "rabbitmq-server").is_file():
-            raise ServerMissing(f"{HOME_VARIABLE} names {named}, which holds no sbin/rabbitmq-server")
+            raise ServerFailed(f"{HOME_VARIABLE} names {named}, which holds no sbin/rabbitmq-server")
         return Path(named).resolve()
     if shutil.which("erl") is None:
         raise ServerMissing(f"there is no Erlang: sudo apt-get install {PACKAGE}")

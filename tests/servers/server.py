@@ -125,7 +125,7 @@ class Server(ABC):
 
     def pause(self) -> None:
         """It stands still and keeps its connections, as an overloaded or swapping machine does."""
-        processes.send(processes.marked(self.folder), signal.SIGSTOP)
+        processes.pause(self.folder)
 
     def resume(self) -> None:
         processes.send(processes.marked(self.folder), signal.SIGCONT)
