@@ -1,7 +1,6 @@
 """The warehouses that the contract holds for, and databases of one test alone on the PostgreSQL server."""
 
 import asyncio
-import os
 import uuid
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -9,13 +8,15 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import asyncpg
-import pytest
 from sqlalchemy.engine import make_url
+from tests import services
+from tests.servers.postgres import PostgreSQL
 
 from video_manager.adapters.warehouse import sqlite_url
 
-SERVER = os.environ.get("VIDEO_MANAGER_TEST_POSTGRES_URL")
 BACKENDS = ("sqlite", "postgresql")
+_SORTS_BY_LANGUAGE = 150_000
+"""The first version in which a database says by which language's rules it sorts."""
 
 
 @contextmanager
@@ -29,19 +30,19 @@ def warehouse_place(backend: str, folder: Path) -> Iterator[str]:
 
 
 @contextmanager
-def empty_database(server: str | None = None, *, encoding: str = "UTF8") -> Iterator[str]:
+def empty_database(encoding: str = "UTF8") -> Iterator[str]:
     """The address of a database that is removed afterwards. It sorts by the rules of English, unlike Python and
     SQLite: a query that leaves the order to the database is found out."""
-    address = server or SERVER
-    if address is None:
-        pytest.skip("no PostgreSQL: VIDEO_MANAGER_TEST_POSTGRES_URL names none")
-    name = f"vm_test_{uuid.uuid4().hex[:16]}"
-    order = "locale_provider icu icu_locale 'en-US'" if encoding == "UTF8" else "lc_collate 'C' lc_ctype 'C'"
-    run_sql(address, f"create database {name} template template0 encoding '{encoding}' {order}")
+    server = services.server_url(PostgreSQL)
+    name = f"{services.PREFIX}{uuid.uuid4().hex[:16]}"
+    [[version]] = run_sql(server, "select current_setting('server_version_num')::int")
+    by_language = encoding == "UTF8" and version >= _SORTS_BY_LANGUAGE
+    order = "locale_provider icu icu_locale 'en-US'" if by_language else "lc_collate 'C' lc_ctype 'C'"
+    run_sql(server, f"create database {name} template template0 encoding '{encoding}' {order}")
     try:
-        yield make_url(address).set(database=name).render_as_string(hide_password=False)
+        yield make_url(server).set(database=name).render_as_string(hide_password=False)
     finally:
-        run_sql(address, f"drop database if exists {name} with (force)")
+        run_sql(server, f"drop database if exists {name} with (force)")
 
 
 def run_sql(address: str, *statements: str) -> list[list[object]]:

@@ -5,6 +5,7 @@ import os
 import shutil
 import subprocess
 import sys
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +16,11 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, text
 from sqlalchemy.ext.asyncio import create_async_engine
 from tests.contract.warehouse.backends import empty_database
-from tests.contract.warehouse.test_warehouse_contract import STORY, everything, write
+from tests.contract.warehouse.test_warehouse_contract import ALWAYS, NOON, STORY, everything, write
 
-from video_manager.adapters.warehouse import SqlWarehouse, migrating, tables
+from video_manager.adapters.warehouse import SqlWarehouse, migrating, sqlite_url, tables
+from video_manager.analytics.warehouse_port import PublicationsQuery
+from video_manager.domain.metrics import Metric
 from video_manager.errors import SettingsError
 
 ROOT = Path(__file__).parents[3]
@@ -97,20 +100,24 @@ async def test_ids_are_compared_as_bytes() -> None:
 
 
 async def test_a_database_of_the_first_release_is_taken_over(warehouse_url: str) -> None:
-    await make_first_release(
-        warehouse_url,
-        "insert into warehouse_schema (version) values (1)",
-        "insert into versions (video_id, version, title, created_at) values ('v1', 1, 'Old', '2026-11-22 12:00:00+00')"
-        if warehouse_url.startswith("postgres")
-        else "insert into versions (video_id, version, title, created_at)"
-        " values ('v1', 1, 'Old', '2026-11-22 12:00:00.000000')",
-    )
+    """With its rows; times were stored in each database's own way."""
+    stored = "2026-11-22 12:0{}:00+00" if warehouse_url.startswith("postgres") else "2026-11-22 12:0{}:00.000000"
+    rows = {
+        "warehouse_schema": "values (1)",
+        "versions (video_id, version, title, created_at)": f"values ('v1', 1, 'Old', '{stored.format(0)}')",
+        "publications (publication_id, video_id, version, channel_id, platform, published_at)":
+            f"values ('p1', 'v1', 1, 'c', 'site', '{stored.format(0)}')",
+        "metric_snapshots (publication_id, metric, as_of, slot, value)":
+            "values " + ", ".join(f"('p1', 'views', '{stored.format(at)}', 0, {9 - at})" for at in (3, 1, 2)),
+    }  # fmt: skip
+    await make_first_release(warehouse_url, *(" ".join(("insert into", *row)) for row in rows.items()))
     warehouse = SqlWarehouse(warehouse_url)
     await warehouse.open()
-    assert await execute(warehouse_url, "select video_id, title from versions") == [("v1", "Old")]
+    [row] = await warehouse.publications(PublicationsQuery(*ALWAYS))
+    assert (row.title, row.values, row.as_of) == ("Old", {Metric.VIEWS: 6}, NOON + timedelta(minutes=3))
     await write(warehouse, *STORY)
-    [_, _, origins, *_] = await everything(warehouse)
-    assert set(origins) == {"p1"}
+    [row] = await warehouse.publications(PublicationsQuery(*ALWAYS))
+    assert (row.title, row.values[Metric.VIEWS], row.generator) == ("One!", 7, "story")
     await warehouse.close()
     assert await differences(warehouse_url) == []
     assert await versions(warehouse_url) == NEWEST
@@ -185,6 +192,13 @@ async def test_a_migration_that_fails_leaves_the_old_schema(
     await warehouse.close()
 
 
+async def test_all_that_open_at_once_make_the_schema_once(warehouse_url: str) -> None:
+    """Each with its own connections, as processes have; those are in the long test below."""
+    await asyncio.gather(*(open_and_close(warehouse_url) for _ in range(4)))
+    assert await versions(warehouse_url) == NEWEST
+    assert await differences(warehouse_url) == []
+
+
 OPENING = """
 import asyncio, sys
 from video_manager.adapters.warehouse import SqlWarehouse
@@ -199,6 +213,7 @@ asyncio.run(main())
 """
 
 
+@pytest.mark.long
 async def test_two_processes_make_the_schema_once(warehouse_url: str) -> None:
     processes = [
         await asyncio.create_subprocess_exec(
@@ -228,10 +243,11 @@ sys.exit(7 if "alembic" in sys.modules else 0)
 """
 
 
-async def test_a_current_schema_is_opened_without_alembic(warehouse_url: str) -> None:
+async def test_a_current_schema_is_opened_without_alembic(tmp_path: Path) -> None:
     """Its import takes a second of every start."""
-    await open_and_close(warehouse_url)
+    address = sqlite_url(tmp_path / "warehouse.sqlite")
+    await open_and_close(address)
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-c", CURRENT, warehouse_url, env={**os.environ, "PYTHONPATH": str(ROOT / "src")}
+        sys.executable, "-c", CURRENT, address, env={**os.environ, "PYTHONPATH": str(ROOT / "src")}
     )
     assert await process.wait() == 0

@@ -8,10 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.contract.documents.backends import BACKENDS as DOCUMENTS
 from tests.contract.warehouse.backends import warehouse_place
 from tests.fakes.clock import VirtualClock
+from tests.services import mongodb_database
 
+from video_manager.adapters.cluster.documents import MongoDocuments
+from video_manager.adapters.cluster.mongo import MongoConnection
 from video_manager.adapters.embedded.documents import SqliteDocuments
 from video_manager.adapters.warehouse import SqlWarehouse, sqlite_url
 from video_manager.analytics.assembly import Analytics, build_analytics
@@ -142,18 +144,13 @@ class ClusterStores:
     warehouse: str
 
     def documents(self) -> DocumentStore:
-        return DOCUMENTS["mongodb"].connect(self.mongodb)
+        return MongoDocuments(MongoConnection(self.mongodb))
 
 
 @pytest.fixture
 def cluster_stores(tmp_path: Path) -> Iterator[ClusterStores]:
-    backend = DOCUMENTS["mongodb"]
-    place = backend.place(tmp_path)
-    try:
-        with warehouse_place("postgresql", tmp_path) as warehouse:
-            yield ClusterStores(place, warehouse)
-    finally:
-        backend.discard(place)
+    with mongodb_database() as mongodb, warehouse_place("postgresql", tmp_path) as warehouse:
+        yield ClusterStores(mongodb, warehouse)
 
 
 @pytest.fixture

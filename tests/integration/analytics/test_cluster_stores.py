@@ -70,14 +70,13 @@ async def test_both_profiles_give_the_same_answers(tmp_path: Path, cluster_store
 async def labs(tmp_path: Path, cluster_stores: ClusterStores) -> AsyncIterator[tuple[Lab, Lab]]:
     clock, counter = VirtualClock(), Counter()
     async with AsyncExitStack() as stack:
-        opening = [
-            stack.enter_async_context(
+        one, two = [
+            await stack.enter_async_context(
                 open_lab(tmp_path, clock, counter, cluster_stores.documents(), cluster_stores.warehouse)
             )
             for _ in range(2)
         ]
-        # One after the other for the stack's sake; that both may make the schema at once is tested elsewhere.
-        yield (await opening[0], await opening[1])
+        yield one, two
 
 
 async def test_two_collect_and_load_nothing_twice(labs: tuple[Lab, Lab]) -> None:

@@ -9,6 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from video_manager.adapters.warehouse.tables import (
     deleted_videos,
+    latest_values,
     metric_snapshots,
     publications,
     reviews,
@@ -94,7 +95,7 @@ async def peaks_before(connection: AsyncConnection, moments: Sequence[datetime])
 
 
 async def last_as_of(connection: AsyncConnection) -> datetime | None:
-    found: datetime | None = await connection.scalar(select(func.max(metric_snapshots.c.as_of)))
+    found: datetime | None = await connection.scalar(select(func.max(latest_values.c.as_of)))
     return found
 
 
@@ -122,21 +123,12 @@ async def slot_peaks(connection: AsyncConnection, metric: Metric, start: datetim
 
 def _latest_values(metrics: Iterable[Metric]) -> Subquery:
     """One row a publication: the last stated value of each metric, and when the last of them was stated."""
-    table = metric_snapshots
-    last = (
-        select(table.c.publication_id, table.c.metric, func.max(table.c.as_of).label("as_of"))
-        .group_by(table.c.publication_id, table.c.metric)
-        .subquery()
-    )
-    of_last = and_(
-        table.c.publication_id == last.c.publication_id, table.c.metric == last.c.metric, table.c.as_of == last.c.as_of
-    )
+    table = latest_values
     values = [
         func.max(case((table.c.metric == str(metric), table.c.value))).label(str(metric)) for metric in metrics
     ]  # fmt: skip
     return (
         select(table.c.publication_id, func.max(table.c.as_of).label("as_of"), *values)
-        .select_from(table.join(last, of_last))
         .group_by(table.c.publication_id)
         .subquery()
     )

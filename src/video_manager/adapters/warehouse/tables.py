@@ -6,7 +6,7 @@ from typing import Any
 from sqlalchemy import BigInteger, Column, DateTime, Dialect, Float, Index, Integer, MetaData, String, Table, Text
 from sqlalchemy.types import TypeDecorator
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 """Of the newest revision in migrations/. A change of the tables below needs a new revision there."""
 
 
@@ -103,4 +103,13 @@ metric_snapshots = Table(
     Index("snapshots_by_slot", "metric", "slot"),
 )  # fmt: skip
 
-FACT_TABLES = (versions, version_options, deleted_videos, reviews, publications, metric_snapshots)
+# Of each publication and metric the newest of metric_snapshots, written together with it.
+latest_values = Table(
+    "latest_values", metadata,
+    Column("publication_id", identifier(64), primary_key=True),
+    Column("metric", identifier(40), primary_key=True),
+    Column("as_of", UtcInstant, nullable=False),
+    Column("value", Float, nullable=False),
+)  # fmt: skip
+
+FACT_TABLES = (versions, version_options, deleted_videos, reviews, publications, metric_snapshots, latest_values)

@@ -22,6 +22,7 @@ async def write_facts(connection: AsyncConnection, facts: Facts) -> None:
     await _upsert(connection, tables.reviews, [asdict(row) for row in facts.reviews])
     await _upsert(connection, tables.publications, [asdict(row) for row in facts.publications])
     await _upsert(connection, tables.metric_snapshots, [_snapshot(row) for row in facts.snapshots])
+    await _upsert(connection, tables.latest_values, _latest(facts.snapshots))
 
 
 async def clear(connection: AsyncConnection) -> None:
@@ -50,7 +51,8 @@ def _statement(dialect: str, table: Table) -> _Insert:
         for column in table.columns
         if column.name not in keys
     }
-    return insert.on_conflict_do_update(index_elements=keys, set_=changes)
+    older = insert.excluded.as_of >= table.c.as_of if table is tables.latest_values else None
+    return insert.on_conflict_do_update(index_elements=keys, set_=changes, where=older)
 
 
 def _version(row: VersionRow) -> dict[str, Any]:
@@ -71,3 +73,15 @@ def _snapshot(row: SnapshotRow) -> dict[str, Any]:
         "publication_id": row.publication_id, "metric": str(row.metric), "as_of": row.as_of, "slot": slot,
         "value": float(row.value),
     }  # fmt: skip
+
+
+def _latest(rows: Iterable[SnapshotRow]) -> list[dict[str, Any]]:
+    found: dict[tuple[str, str], SnapshotRow] = {}
+    for row in rows:
+        known = found.get((row.publication_id, row.metric))
+        if known is None or row.as_of >= known.as_of:
+            found[row.publication_id, row.metric] = row
+    return [
+        {"publication_id": id, "metric": str(metric), "as_of": row.as_of, "value": float(row.value)}
+        for (id, metric), row in found.items()
+    ]
