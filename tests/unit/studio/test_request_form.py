@@ -1,10 +1,12 @@
 """The request form: reasons at their fields, drafts that survive, and what is sent in the end."""
 
 import asyncio
+from datetime import timedelta
 
 from nicegui import ui
 from tests.unit.studio.conftest import Studio
 
+from video_manager.manager.external_generator import NewGenerator
 from video_manager.studio.drafts import Drafts
 from video_manager.studio.forms.draft_keeper import DELAY_SECONDS
 
@@ -64,3 +66,22 @@ async def test_one_request_goes_to_several_generators_or_to_none(studio: Studio)
     user.find(kind=ui.button, content="Request").click()
     await user.should_see("Please fill this in.")
     assert await studio.system.videos.count_by_state(studio.admin) == {}
+
+
+async def test_a_generator_whose_worker_is_away_says_so_and_takes_requests(studio: Studio) -> None:
+    known, clock = studio.system.generators.known, studio.system.adapters.clock
+    schema = {"type": "object", "properties": {"mood": {"enum": ["calm", "wild"], "default": "calm"}}}
+    new = NewGenerator(name="dream", title="Dreams", options_schema=schema, key="painter")
+    registered = await studio.system.generators.register(studio.admin, new)
+    user = await studio.visitor()
+    await user.open("/new")
+    await user.should_see("Dreams")
+    await user.should_see("Its own worker has not come yet.")
+    known.learn(registered.with_(last_seen_at=clock.now() - timedelta(minutes=5)))
+    await user.open("/new?generator=dream")
+    await user.should_see("Its own worker was last seen 5 min ago.")
+    user.find(kind=ui.button, content="Request").click()
+    await user.should_see("Version 1", retries=20)
+    known.learn(registered.with_(last_seen_at=clock.now()))
+    await user.open("/new")
+    await user.should_not_see("Its own worker")

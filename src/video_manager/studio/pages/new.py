@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 
 from nicegui import ui
@@ -15,7 +16,7 @@ from video_manager.plugins.registry import PluginDescription, PluginKind
 from video_manager.studio.channel_choice import ChannelChoice, usable_channels
 from video_manager.studio.dialogs import confirm
 from video_manager.studio.elements import box, button, empty, heading, text
-from video_manager.studio.formats import plural
+from video_manager.studio.formats import age_text, plural
 from video_manager.studio.forms import SchemaForm
 from video_manager.studio.forms.draft_keeper import DraftKeeper
 from video_manager.studio.forms.inputs import FieldFrame
@@ -106,6 +107,8 @@ class RequestForm:
             with box("vm-col vm-tight"):
                 text(item.title, "vm-strong")
                 text(item.description, "vm-soft vm-small")
+                if item.offline:
+                    text(_away(item, self._visit.parts.clock.now()), "vm-note vm-is-warn vm-small")
         self._cards[item.name] = card
 
     def _draw_request(self) -> None:
@@ -233,6 +236,11 @@ class RequestForm:
             ui.navigate.to("/new")
 
         confirm("Start over?", "Everything you typed on this page goes.", "Start over", start_over)
+
+
+def _away(item: PluginDescription, now: datetime) -> str:
+    seen = "has not come yet" if item.last_seen_at is None else f"was last seen {age_text(item.last_seen_at, now)}"
+    return f"Its own worker {seen}. You can ask all the same: the request waits for it."
 
 
 def _whole(value: float | None) -> float | int | None:
