@@ -1,5 +1,6 @@
 """What queries mean: examples, and a comparison with plain Python over random documents."""
 
+import asyncio
 import itertools
 from collections.abc import Sequence
 from typing import Any
@@ -207,10 +208,12 @@ async def test_equal_values_are_ordered_by_id_in_the_same_direction(store: Docum
 
 
 async def test_pages_of_many_matches_and_of_few(store: DocumentStore) -> None:
-    for n in range(450):
-        await store.insert(
-            "things", f"{n:03}", {"id": f"{n:03}", "n": n % 7, "title": "rare" if n % 50 == 0 else "often"}
-        )
+    async def insert(n: int) -> None:
+        title = "rare" if n % 50 == 0 else "often"
+        await store.insert("things", f"{n:03}", {"id": f"{n:03}", "n": n % 7, "title": title})
+
+    for start in range(0, 450, 30):
+        await asyncio.gather(*map(insert, range(start, start + 30)))
     for title, total in (("rare", 9), ("often", 441)):
         shown: list[str] = []
         after: tuple[Scalar, str] | None = None
