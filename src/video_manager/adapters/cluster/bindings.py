@@ -7,9 +7,9 @@ import logging
 import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from aio_pika.abc import AbstractConnection, AbstractIncomingMessage
-from aio_pika.exceptions import ChannelNotFoundEntity
 
 from video_manager import __version__
 from video_manager.adapters.cluster.broker_address import BrokerAddress
@@ -17,6 +17,7 @@ from video_manager.adapters.cluster.broker_answers import answering
 from video_manager.adapters.cluster.broker_link import BrokerLink, close_quietly
 from video_manager.adapters.cluster.broker_table import BrokerTable
 from video_manager.adapters.cluster.publisher import Outgoing, Publisher, persistent
+from video_manager.adapters.cluster.quorum_births import exists, give_birth
 from video_manager.adapters.cluster.topology import Topology
 
 FRESH_SECONDS = 30.0
@@ -79,21 +80,25 @@ class Bindings:
         """After a connection was lost: make again what the broker has lost. What is still there keeps its bindings,
         which a newer release may have changed meanwhile."""
         with self._address.permission():
-            async with answering("looking whether everything is still there"):
-                empty = not await _exists(connection, exchange=self._topology.messages)
-                channel = await connection.channel(publisher_confirms=False)
+            complete = await exists(connection, exchange=self._topology.messages)
+            for queue in () if complete else self._topology.kept_queues:
+                await give_birth(connection, queue, partial(self._topology.declare_kept, queue=queue))
+            channel = await connection.channel(publisher_confirms=False)
+            async with answering("making what every process needs"):
                 await self._topology.declare_base(channel)
-                for queue, types in self._own.items():
-                    if empty or not await _exists(connection, queue=self._topology.queue(queue)):
-                        _log.warning("queue %s is made again: RabbitMQ at %s has lost it", queue, self._address)
-                        await self._topology.declare_queue(channel, queue, types)
-                await channel.close()
+            for queue, types in self._own.items():
+                if not complete or not await exists(connection, queue=self._topology.queue(queue)):
+                    _log.warning("queue %s is made again: RabbitMQ at %s has lost it", queue, self._address)
+                    await self._make(connection, queue, types)
+            await close_quietly(channel)
 
     async def _replace(self, queue: str, types: Sequence[str], messages: Sequence[AbstractIncomingMessage]) -> None:
         self._rows = _rows(messages)
         row = self._rows.get(queue, _Row(frozenset()))
         stale = row.types - set(types) if row.release <= _OUR_RELEASE else frozenset()
         release = max(row.release, _OUR_RELEASE)
+        if not row.revision:
+            await self._give_birth(await self._link.connection(), queue, types)
         if not row.types >= set(types):
             row = await self._write(queue, _Row(row.types | set(types), release, row.revision + 1))
         await self._declare(queue, types, stale)
@@ -119,23 +124,23 @@ class Bindings:
             with self._address.permission():
                 async with answering(f"declaring queue {queue}"):
                     await self._topology.declare_queue(channel, queue, types)
+                    await self._topology.bind_queue(channel, queue, types)
                     await self._topology.unbind(channel, queue, stale)
         finally:
             await close_quietly(channel)
 
+    async def _make(self, connection: AbstractConnection, queue: str, types: Sequence[str]) -> None:
+        await self._give_birth(connection, queue, types)
+        channel = await connection.channel(publisher_confirms=False)
+        async with answering(f"binding queue {queue}"):
+            await self._topology.bind_queue(channel, queue, types)
+        await close_quietly(channel)
 
-async def _exists(connection: AbstractConnection, *, exchange: str = "", queue: str = "") -> bool:
-    """On a channel of its own: the broker closes it when there is no such thing."""
-    channel = await connection.channel(publisher_confirms=False)
-    try:
-        if exchange:
-            await channel.get_exchange(exchange)
-        else:
-            await channel.get_queue(queue)
-    except ChannelNotFoundEntity:
-        return False
-    await channel.close()
-    return True
+    async def _give_birth(self, connection: AbstractConnection, queue: str, types: Sequence[str]) -> None:
+        with self._address.permission():
+            await give_birth(
+                connection, self._topology.queue(queue), partial(self._topology.declare_queue, name=queue, types=types)
+            )
 
 
 def _rows(messages: Iterable[AbstractIncomingMessage]) -> dict[str, _Row]:

@@ -64,6 +64,11 @@ class RabbitBus:
         self._counting: AbstractChannel | None = None
         self._counting_turn = asyncio.Lock()
 
+    @property
+    def is_connected(self) -> bool:
+        """Whether messages can be taken now."""
+        return self._taking.is_up
+
     async def open(self) -> None:
         """Raises SettingsError for a wrong address, user, virtual host, release or permission, and Unavailable when
         nothing answers within the time."""

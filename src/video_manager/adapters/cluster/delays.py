@@ -4,6 +4,7 @@ A time to live per message would not do: it is looked at only at the head of a q
 """
 
 import asyncio
+from functools import partial
 
 from aio_pika import Message
 
@@ -11,6 +12,7 @@ from video_manager.adapters.cluster.broker_address import BrokerAddress
 from video_manager.adapters.cluster.broker_answers import answering
 from video_manager.adapters.cluster.broker_link import BrokerLink, close_quietly
 from video_manager.adapters.cluster.publisher import Outgoing, Publisher, Unroutable
+from video_manager.adapters.cluster.quorum_births import exists, give_birth
 from video_manager.adapters.cluster.topology import Topology
 
 
@@ -43,12 +45,15 @@ class Delays:
         async with self._declaring:
             if milliseconds in self._declared:
                 return
-            channel = await self._link.channel()
-            try:
-                with self._address.permission():
-                    async with answering(f"making the queue of a delay of {milliseconds} ms"):
-                        await self._topology.declare_delay(channel, milliseconds)
-            finally:
+            connection = await self._link.connection()
+            name = self._topology.delay(milliseconds)
+            with self._address.permission():
+                if not await exists(connection, exchange=name):
+                    await give_birth(connection, name, partial(self._topology.declare_delay, milliseconds=milliseconds))
+                async with answering(f"making the queue of a delay of {milliseconds} ms"):
+                    channel = await connection.channel(publisher_confirms=False)
+                    await self._topology.declare_delay(channel, milliseconds)
+                    await self._topology.bind_delay(channel, milliseconds)
                 await close_quietly(channel)
             self._declared.add(milliseconds)
 

@@ -138,6 +138,7 @@ class QueueConsumer:
                 with self._means.address.permission():
                     async with answering(f"declaring queue {self.queue} again"):
                         await self._means.topology.declare_queue(channel, self.queue, self._subscription.types)
+                        await self._means.topology.bind_queue(channel, self.queue, self._subscription.types)
             finally:
                 await close_quietly(channel)
         except VideoManagerError as error:

@@ -81,11 +81,12 @@ class Topology:
     # ---- making it ------------------------------------------------------------------------------------
 
     async def declare_base(self, channel: AbstractChannel) -> None:
-        """What every process needs; again without effect."""
+        """What every process needs; again without effect. The exchange of messages comes last: where it is, the rest
+        is complete."""
         await channel.declare_exchange(self.dead, ExchangeType.FANOUT, durable=True)
-        await self._declare_keeping(channel, self.dead)
+        for queue in self.kept_queues:
+            await self.declare_kept(channel, queue)
         await self._bind(channel, self.dead, self.dead, "")
-        await self._declare_keeping(channel, self.bindings)
         await channel.declare_exchange(self.hints, ExchangeType.TOPIC, durable=True)
         # What comes back to a queue that is gone is a dead letter instead of lost.
         await channel.declare_exchange(
@@ -93,13 +94,26 @@ class Topology:
         )
         await channel.declare_exchange(self.messages, ExchangeType.TOPIC, durable=True)
 
+    @property
+    def kept_queues(self) -> tuple[str, str]:
+        """Those whose messages are read and put back any number of times."""
+        return self.dead, self.bindings
+
+    async def declare_kept(self, channel: AbstractChannel, queue: str) -> None:
+        await channel.declare_queue(
+            queue, durable=True, arguments={"x-queue-type": "quorum", "x-delivery-limit": _UNLIMITED_DELIVERIES}
+        )
+
     async def declare_queue(self, channel: AbstractChannel, name: str, types: Sequence[str]) -> None:
+        """Without its bindings."""
         arguments: dict[str, Any] = {"x-dead-letter-exchange": self.dead}
         if needs_priorities(types):
             arguments |= {"x-queue-type": "classic", "x-max-priority": LEVELS - 1}
         else:
             arguments |= {"x-delivery-limit": DELIVERY_LIMIT} | _HANDED_ON_WITH_CONFIRMS
         await channel.declare_queue(self.queue(name), durable=True, arguments=arguments)
+
+    async def bind_queue(self, channel: AbstractChannel, name: str, types: Sequence[str]) -> None:
         await self._bind(channel, self.queue(name), self.back, self.queue(name))
         for type in types:
             await self._bind(channel, self.queue(name), self.messages, binding_key(type))
@@ -117,6 +131,10 @@ class Topology:
             "x-delivery-limit": _UNLIMITED_DELIVERIES,
         } | _HANDED_ON_WITH_CONFIRMS
         await channel.declare_queue(name, durable=True, arguments=arguments)
+
+    async def bind_delay(self, channel: AbstractChannel, milliseconds: int) -> None:
+        """The exchange comes with the binding: where it is, the queue was made completely."""
+        name = self.delay(milliseconds)
         await channel.declare_exchange(name, ExchangeType.FANOUT, durable=True)
         await self._bind(channel, name, name, "")
 
@@ -134,12 +152,6 @@ class Topology:
             await self._bind(channel, queue, self.hints, binding_key(type))
             for event in events_of(type):
                 await self._bind(channel, queue, self.messages, event)
-
-    async def _declare_keeping(self, channel: AbstractChannel, queue: str) -> None:
-        """A queue whose messages are read and put back any number of times."""
-        await channel.declare_queue(
-            queue, durable=True, arguments={"x-queue-type": "quorum", "x-delivery-limit": _UNLIMITED_DELIVERIES}
-        )
 
     async def _bind(self, channel: AbstractChannel, queue: str, exchange: str | AbstractExchange, key: str) -> None:
         await (await channel.get_queue(queue, ensure=False)).bind(exchange, key)
