@@ -139,12 +139,12 @@ class System:
         await self.generators.known.start(drops=Service.MANAGER in services)
         stack.push_async_callback(self.generators.known.stop)
         steps: list[tuple[Service | None, Step, Step | None]] = [
+            (None, self.relay.start, self.relay.stop),  # stops last: what stops hands its work back by a message
             (Service.MANAGER, lambda: bus.consume(manager_subscription(self.jobs, self.progress)), None),
             (Service.NOTIFICATIONS, lambda: bus.consume(self.notifications.subscription()), None),
             (Service.PUBLISHING, lambda: bus.consume(self.publishing.subscription()), None),
             (Service.PROCESSING, self.processing.start, self.processing.stop),
             (Service.GENERATION, self.generation.start, self.generation.stop),
-            (None, self.relay.start, self.relay.stop),
             (Service.MANAGER, self.leases.start, self.leases.stop),
             (Service.MANAGER, self.lifetimes.start, self.lifetimes.stop),
             (Service.PUBLISHING, self.publishing.start, self.publishing.stop),
