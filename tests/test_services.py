@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 from tests import services
-from tests.servers import processes
+from tests.servers import installing, processes
 from tests.servers.fleet import KINDS, Fleet, missing_variable, new_folder, sweep
 from tests.servers.mongodb import MongoDB
 from tests.servers.server import Server, ServerFailed
@@ -164,6 +164,21 @@ def test_a_server_that_does_not_start_shows_its_log(folder: Path) -> None:
     server.start()
     with pytest.raises(ServerFailed, match=r"MongoDB in .* ended while it was starting. The end of .*log:\n  \| "):
         server.wait_ready()
+
+
+# ---- installing -------------------------------------------------------------------------------------------
+
+
+def test_packages_start_no_services_while_they_are_installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    policy = tmp_path / "policy-rc.d"
+    monkeypatch.setattr(installing, "_POLICY", policy)
+    with installing._no_service_starts():
+        assert subprocess.run([policy], check=False).returncode == 101
+    assert not policy.exists()
+    policy.write_text("the machine owner's")
+    with installing._no_service_starts():
+        pass
+    assert policy.read_text() == "the machine owner's"
 
 
 # ---- handles for chaos ------------------------------------------------------------------------------------
