@@ -123,6 +123,7 @@ async def test_the_stores_share_one_connection_and_the_last_one_closes_it(guarde
     first, second = MongoDocuments(connection), MongoDocuments(connection)
     await asyncio.gather(first.open(), second.open())
     await first.close()
+    await first.close()
     await second.register(CollectionSpec("things"))
     assert await second.get("things", "a") is None
     await second.close()

@@ -35,18 +35,22 @@ Document = dict[str, Any]
 
 
 class MongoDocuments:
-    """DocumentStore in the database of the connection, which the first of its stores opens and closes."""
+    """DocumentStore in the database of the connection, which it opens and closes with its other users."""
 
     def __init__(self, connection: MongoConnection) -> None:
         self._connection = connection
         self._specs: dict[str, CollectionSpec] = {}
         self._wakes: list[Callable[[Unsent], None]] = []
+        self._is_open = False
 
     async def open(self) -> None:
         await self._connection.open()
+        self._is_open = True
 
     async def close(self) -> None:
-        await self._connection.close()
+        if self._is_open:
+            self._is_open = False
+            await self._connection.close()
 
     async def register(self, spec: CollectionSpec) -> None:
         queries.check_spec(spec)
