@@ -11,11 +11,13 @@ from pydantic import SecretStr
 from referencing import Registry
 from referencing.jsonschema import DRAFT7
 
+from video_manager.adapters.cluster.topology import Topology
 from video_manager.contracts.asyncapi import Broker, describe_messages
 from video_manager.contracts.catalogue import COMMANDS, EVENTS, HINTS
 from video_manager.contracts.commands import OpenJob, Render
 from video_manager.contracts.envelope import Body, envelope
 from video_manager.contracts.events import JobProgress
+from video_manager.contracts.topology import EXCHANGE, HINTS_EXCHANGE, queue_name, render_type
 from video_manager.gateway.asyncapi import broker_of
 from video_manager.settings import Bus, Settings
 
@@ -82,6 +84,12 @@ def test_the_queue_of_a_generator_is_described() -> None:
     assert queue["address"] == queue["bindings"]["amqp"]["queue"]["name"] == "video-manager.render.{generator}"
     assert queue["bindings"]["amqp"]["queue"]["durable"]
     assert list(queue["parameters"]) == re.findall(r"{(\w+)}", queue["address"])
+
+
+def test_the_names_are_those_of_the_bus() -> None:
+    topology = Topology()
+    assert (topology.messages, topology.hints) == (EXCHANGE, HINTS_EXCHANGE)
+    assert topology.queue(render_type("painter")) == queue_name("render.painter") == "video-manager.render.painter"
 
 
 def test_nobody_learns_our_password(tmp_path: Path) -> None:

@@ -26,11 +26,11 @@ async def _all(api: "Api") -> "list[Json]":
 @group.command("list")
 def list_plugins(as_json: AsJson = False) -> None:
     """List plugins by kind."""
-    columns: dict[str, Any] = {"kind": "kind", "name": "name", "state": _state, "what it does": "description"}
+    columns: dict[str, Any] = {"kind": "kind", "name": "name", "state": state_of, "what it does": "description"}
     print_items(with_api(_all), columns, as_json=as_json, none="No plugins.")
 
 
-def _state(item: "Json") -> str:
+def state_of(item: "Json") -> str:
     """Of a worker elsewhere: whether it is there."""
     if not item.get("external"):
         return "installed"

@@ -1,11 +1,14 @@
 """Usage, exit codes, and that help is quick."""
 
+import json
 import subprocess
 import sys
 import time
 
 import pytest
 from tests.unit.cli.conftest import Cli
+
+from video_manager.cli.plugins import state_of
 
 
 @pytest.mark.parametrize(
@@ -43,6 +46,34 @@ def test_one_service_alone_needs_the_cluster_profile(cli: Cli) -> None:
     done = cli("run", "manager")
     assert done.code == 4
     assert "VIDEO_MANAGER_PROFILE=cluster" in done.err
+
+
+def test_the_messages_are_described_without_a_system(cli: Cli) -> None:
+    done = cli("asyncapi")
+    assert done.code == 0
+    described = json.loads(done.out)
+    assert described["asyncapi"] == "3.0.0"
+    assert "servers" not in described
+
+
+@pytest.mark.parametrize(
+    ("generator", "state"),
+    [
+        ({"external": False}, "installed"),
+        ({}, "installed"),
+        ({"external": True, "offline": False, "last_seen_at": "2026-11-22T12:00:00Z"}, "own worker, ready"),
+        ({"external": True, "offline": True, "last_seen_at": None}, "own worker, not there yet"),
+        ({"external": True, "offline": True, "last_seen_at": "2026-11-22T12:00:00Z"}, "own worker, away since 2026"),
+    ],
+)
+def test_plugins_say_whether_their_worker_is_there(generator: dict[str, object], state: str) -> None:
+    assert state_of(generator).startswith(state)
+
+
+def test_a_plugin_of_ours_cannot_be_removed(cli: Cli) -> None:
+    done = cli("plugins", "remove", "story")
+    assert done.code == 2
+    assert "there is no external generator 'story'" in done.err
 
 
 def test_version(cli: Cli) -> None:
