@@ -31,12 +31,20 @@ class LateWarehouse:
         finally:
             self._decided.set()
 
+    async def look(self) -> None:
+        """Raise what `open` would raise, and leave the database as it is."""
+        warehouse = self._warehouse = await self._load()
+        await warehouse.look()
+
     async def _open(self) -> None:
+        self._warehouse = await self._load()
+        await self._warehouse.open()
+
+    async def _load(self) -> Any:
         # In a thread, so that the server answers meanwhile.
         module = await asyncio.to_thread(importlib.import_module, "video_manager.adapters.warehouse")
         url = module.sqlite_url(self._place) if isinstance(self._place, Path) else self._place
-        self._warehouse = cast("Warehouse", module.SqlWarehouse(url, connect_seconds=self._connect_seconds))
-        await self._warehouse.open()
+        return module.SqlWarehouse(url, connect_seconds=self._connect_seconds)
 
     async def close(self) -> None:
         if self._warehouse is not None:

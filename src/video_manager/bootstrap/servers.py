@@ -5,7 +5,7 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass
 
 from video_manager.bootstrap.adapters import open_bus, open_stores
-from video_manager.bootstrap.late_warehouse import late_warehouse
+from video_manager.bootstrap.late_warehouse import LateWarehouse
 from video_manager.errors import VideoManagerError
 from video_manager.settings import Settings
 
@@ -51,8 +51,8 @@ async def _try_bus(settings: Settings) -> None:
 
 async def _try_warehouse(settings: Settings) -> None:
     assert settings.warehouse_url is not None, "only then it is looked at"  # noqa: S101
-    warehouse = late_warehouse(settings.warehouse_url.get_secret_value())
+    warehouse = LateWarehouse(settings.warehouse_url.get_secret_value(), settings.connect_seconds)
     try:
-        await warehouse.open()
+        await warehouse.look()  # opening would move the schema to this release, under the feet of a running older one
     finally:
         await warehouse.close()

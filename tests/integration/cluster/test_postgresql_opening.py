@@ -80,7 +80,7 @@ async def test_an_option_that_is_not_known(database: str) -> None:
 
 async def test_a_user_who_may_not_make_tables(stranger: str) -> None:
     text = await refusal(stranger)
-    assert f"where {make_url(stranger).username} lacks a right: permission denied for schema public" in text
+    assert f"where {make_url(stranger).username} may not make tables: ALTER DATABASE" in text
     assert "OWNER TO" in text
 
 
@@ -115,3 +115,15 @@ async def test_a_server_that_is_no_postgresql(database: str, free_port: int) -> 
         Unavailable, match=r"VIDEO_MANAGER_WAREHOUSE_URL names .*which does not answer: Connect call fai"
     ):
         await start(changed(database, port=free_port))
+
+
+async def test_looking_leaves_the_database_as_it_is(database: str, stranger: str) -> None:
+    """`doctor` looks, perhaps from a newer release than the one that runs."""
+    looker = SqlWarehouse(database, connect_seconds=0)
+    await looker.look()
+    assert run_sql(database, "select count(*) from pg_tables where schemaname = 'public'") == [[0]]
+    await looker.close()
+    unfit = SqlWarehouse(stranger, connect_seconds=0)
+    with pytest.raises(SettingsError, match="may not make tables"):
+        await unfit.look()
+    await unfit.close()

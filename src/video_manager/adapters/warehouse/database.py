@@ -46,12 +46,19 @@ class SqlWarehouse:
         self._turn = asyncio.Lock()
 
     async def open(self) -> None:
+        await self._open(only_look=False)
+
+    async def look(self) -> None:
+        """Raise what `open` would raise, and leave the database as it is."""
+        await self._open(only_look=True)
+
+    async def _open(self, *, only_look: bool) -> None:
         folder = folder_of(self._engine.url)
         if folder is not None and not folder.is_dir():
             raise SettingsError(
                 f"the warehouse {shown(self._engine.url)} cannot be opened: there is no folder {folder}; make it"
             )
-        await open_schema(self._engine, self._connect_seconds)
+        await open_schema(self._engine, self._connect_seconds, only_look=only_look)
 
     async def close(self) -> None:
         await self._engine.dispose()

@@ -31,11 +31,13 @@ _ATTEMPT_SECONDS = 5.0
 _log = logging.getLogger(__name__)
 
 
-async def open_schema(engine: AsyncEngine, connect_seconds: float) -> None:
-    """Raises SettingsError, and Unavailable when there is no answer within `connect_seconds`."""
+async def open_schema(engine: AsyncEngine, connect_seconds: float, *, only_look: bool = False) -> None:
+    """Raises SettingsError, and Unavailable when there is no answer within `connect_seconds`. With `only_look` nothing
+    is made or moved: it tells whether that could be done."""
     try:
         await _wait_for_answer(engine, connect_seconds)
-        await _bring_up_to_date(engine)
+        if not await _is_current(engine) and not only_look:
+            await _bring_up_to_date(engine)
     except TypeError as error:
         raise SettingsError(f"{SETTING}: the driver does not know an option of the address: {error}") from error
     except DATABASE_ERRORS as error:
@@ -126,22 +128,33 @@ async def _look_at_server(engine: AsyncEngine) -> None:
 # ---- the schema -------------------------------------------------------------------------------------------
 
 
-async def _bring_up_to_date(engine: AsyncEngine) -> None:
+async def _is_current(engine: AsyncEngine) -> bool:
+    """False when there is something to make. Raises SettingsError when that cannot be."""
     async with engine.connect() as connection:
         found = await connection.run_sync(read_version)
+        _refuse_newer(engine, found)
         if found == tables.SCHEMA_VERSION:
-            await _check_rights(connection)
-            return
+            await _check_table_rights(connection)
+            return True
+        await _check_schema_rights(connection)
+        return False
+
+
+async def _bring_up_to_date(engine: AsyncEngine) -> None:
     migrating = await asyncio.to_thread(importlib.import_module, "video_manager.adapters.warehouse.migrating")
     async with alone(engine) as connection:
         found = await connection.run_sync(read_version)  # another process may have been faster
-        if found is not None and found > tables.SCHEMA_VERSION:
-            raise SettingsError(
-                f"the warehouse {shown(engine.url)} has schema {found}, this release needs {tables.SCHEMA_VERSION}: "
-                "start the release that made it, or name an empty database, which is filled from the raw payloads"
-            )
+        _refuse_newer(engine, found)
         if found != tables.SCHEMA_VERSION:
             await connection.run_sync(migrating.migrate, found)
+
+
+def _refuse_newer(engine: AsyncEngine, found: int | None) -> None:
+    if found is not None and found > tables.SCHEMA_VERSION:
+        raise SettingsError(
+            f"the warehouse {shown(engine.url)} has schema {found}, this release needs {tables.SCHEMA_VERSION}: "
+            "start the release that made it, or name an empty database, which is filled from the raw payloads"
+        )
 
 
 def read_version(connection: Connection) -> int | None:
@@ -151,8 +164,19 @@ def read_version(connection: Connection) -> int | None:
     return connection.scalar(select(tables.warehouse_schema.c.version))
 
 
-async def _check_rights(connection: AsyncConnection) -> None:
-    """Raises SettingsError when this user may not read or write a table that another user made."""
+async def _check_schema_rights(connection: AsyncConnection) -> None:
+    if connection.dialect.name != "postgresql":
+        return
+    if not await connection.scalar(text("select has_schema_privilege(current_schema(), 'CREATE')")):
+        url = connection.engine.url
+        raise SettingsError(
+            f"{SETTING} names {shown(url)}, where {url.username} may not make tables: ALTER DATABASE {url.database} "
+            f"OWNER TO {url.username}, or GRANT USAGE, CREATE ON SCHEMA public TO {url.username}"
+        )
+
+
+async def _check_table_rights(connection: AsyncConnection) -> None:
+    """Another user may have made them."""
     if connection.dialect.name != "postgresql":
         return
     missing = await connection.scalar(
