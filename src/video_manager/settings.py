@@ -160,7 +160,11 @@ class Settings(BaseSettings):
 
     # analytics
     collect_seconds: float = Field(60.0, gt=0, description="How often the numbers of the product's own site are taken.")
-    warehouse_url: SecretStr | None = Field(None, description="SQLAlchemy address; default: SQLite in data_dir.")
+    warehouse_url: SecretStr | None = Field(
+        None,
+        description="PostgreSQL of analytics: postgresql://user:password@host:5432/video_manager; default: SQLite in "
+        "data_dir.",
+    )
 
     # access
     session_hours: float = Field(24.0 * 7, gt=0, le=_HOURS, description="A sign-in lasts so long.")
