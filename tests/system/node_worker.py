@@ -10,7 +10,7 @@ from functools import cache
 from pathlib import Path
 
 import pytest
-from tests.system.conftest import RunningSystem, wait_for
+from tests.system.conftest import wait_for
 
 from video_manager.media.ffmpeg_binary import ffmpeg_path
 
@@ -36,11 +36,11 @@ def node() -> str:
 
 
 class NodeWorker:
-    def __init__(self, system: RunningSystem, key: str, log: Path, **environment: str) -> None:
+    def __init__(self, url: str, key: str, log: Path, **environment: str) -> None:
         self._log = log
         self._environment: Mapping[str, str] = {
             **{name: value for name, value in os.environ.items() if not name.startswith("VIDEO_MANAGER_")},
-            "VIDEO_MANAGER_URL": system.url,
+            "VIDEO_MANAGER_URL": url,
             "VIDEO_MANAGER_KEY": key,
             "FFMPEG": ffmpeg_path(),
             **environment,

@@ -4,13 +4,13 @@ import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import cv2
 import numpy as np
 import pytest
 from jsonschema import Draft7Validator  # type: ignore[import-untyped]  # it has no types
-from tests.services import rabbitmq_vhost
+from tests.system.cluster import RunningCluster, empty_servers
 from tests.system.conftest import RunningSystem
 from tests.system.driving import BARE, Driver, Json
 from tests.system.node_worker import EXAMPLE, NodeWorker, node
@@ -32,7 +32,7 @@ def workers_of(driver: Driver, folder: Path, **environment: str) -> Iterator[Cal
 
     def start(**more: str) -> NodeWorker:
         log = folder / f"node{len(started)}.log"
-        started.append(NodeWorker(driver.system, key, log, **environment, **more).start())
+        started.append(NodeWorker(driver.system.url, key, log, **environment, **more).start())
         started[-1].wait_for_log("registered spirograph")
         return started[-1]
 
@@ -44,14 +44,21 @@ def workers_of(driver: Driver, folder: Path, **environment: str) -> Iterator[Cal
 
 
 @pytest.fixture(scope="module")
-def on_rabbitmq(start_module_system: Callable[..., RunningSystem]) -> Iterator[tuple[Driver, str]]:
-    """A system whose messages travel over RabbitMQ, and the broker's address."""
+def on_rabbitmq(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Driver, str]]:
+    """The services of the cluster profile that such a video needs, and the broker's address."""
     node()
-    with rabbitmq_vhost() as url:
-        driver = Driver(start_module_system(bus="rabbitmq", rabbitmq_url=url, **SETTINGS))
-        yield driver, url
-        driver.close()
-        driver.system.stop()
+    with empty_servers() as servers:
+        others = dict.fromkeys(("studio", "generation", "publishing", "notifications", "analytics"), 0)
+        cluster = RunningCluster(tmp_path_factory.mktemp("cluster"), servers, others, **SETTINGS)
+        try:
+            cluster.start().wait_ready()
+            driver = Driver(cast("RunningSystem", cluster))  # of which it needs the address and a client
+            yield driver, servers.rabbitmq
+            driver.close()
+        finally:
+            codes = cluster.stop()
+    assert set(codes.values()) == {0}, codes
+    assert "Traceback" not in cluster.logs(), cluster.logs()[-4000:]
 
 
 @pytest.fixture
