@@ -60,6 +60,10 @@ async def test_any_gridfs_client_reads_what_is_stored(files: GridFiles, place: s
         other = gridfs.GridFS(client.get_default_database())
         assert {id: other.get_last_version(id).read() for id in other.list()} == expected
     assert await mongo.database["fs.chunks"].count_documents({}) == 3 * 4
+    for id in expected:
+        await files.delete(id)
+    for name in ("fs.files", "fs.chunks", "fs.uploads", "fs.writes"):
+        assert await mongo.database[name].count_documents({}) == 0, name
 
 
 @pytest.mark.parametrize("left", [None, b"", b"short", bytes(CHUNK_BYTES + 1)])

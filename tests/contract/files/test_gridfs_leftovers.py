@@ -12,7 +12,8 @@ from tests.contract.files import backends
 from tests.contract.files.streams import content, stream, whole
 
 from video_manager.adapters.cluster.files import GridFiles
-from video_manager.adapters.cluster.grid_layout import CHUNK_BYTES
+from video_manager.adapters.cluster.grid_chunking import Chunking
+from video_manager.adapters.cluster.grid_layout import CHUNK_BYTES, Chunk
 from video_manager.adapters.cluster.mongo import MongoConnection
 from video_manager.errors import Conflict, NotFound, RetryableError
 
@@ -52,6 +53,7 @@ async def test_a_killed_writer_leaves_nothing_visible_and_the_sweep_finds_the_re
     assert await patient.stat("half") is None
     assert [one async for one in patient.list()] == []
     assert await patient.sweep() == 0, "it may still live"
+    assert (await patient.use()).used_bytes >= 16 * CHUNK_BYTES, "what others are writing takes space too"
     assert await database["fs.chunks"].count_documents({}) >= 16
     later = backends.gridfs(place)
     await later.open()
@@ -115,6 +117,8 @@ async def test_chunks_of_a_sender_that_died_before_they_counted(files: GridFiles
     await database["fs.chunks"].insert_many(left)
     assert await files.length("u") == CHUNK_BYTES
     await files.append("u", CHUNK_BYTES, stream(DATA[CHUNK_BYTES:]))
+    left = [{"files_id": upload["key"], "n": n, "data": b"left"} for n in (2, 7)]
+    await database["fs.chunks"].insert_many(left)
     await files.complete("u", "a")
     assert await whole(files, "a") == DATA
     assert await database["fs.chunks"].count_documents({}) == 3
@@ -161,6 +165,40 @@ async def test_discarding_an_upload_that_is_being_sent(
         await files.complete("u", "a")
     await files.sweep()
     assert await _is_empty(database)
+
+
+async def test_an_upload_that_is_discarded_while_it_is_completed(
+    files: GridFiles, patient: GridFiles, database: AsyncDatabase
+) -> None:
+    """The discarding replica has said so, and has not come to removing anything."""
+    await files.append("u", 0, stream(DATA))
+    upload = await database["fs.uploads"].find_one({})
+    await patient._writes.mark_removed(upload["key"])
+    with pytest.raises(NotFound, match="discarded"):
+        await files.complete("u", "a")
+    assert await files.stat("a") is None
+    await patient.discard("u")
+    await files.sweep()
+    assert await _is_empty(database)
+
+
+async def test_nothing_is_stored_behind_a_batch_that_could_not_be() -> None:
+    """There would be a hole."""
+    stored: list[int] = []
+
+    async def insert(chunks: list[Chunk]) -> None:
+        if chunks[0]["n"] == 16:
+            raise ConnectionError
+        stored.extend(chunk["n"] for chunk in chunks)
+
+    cutting = Chunking("key", 10, insert)
+    with pytest.raises(ConnectionError):
+        async with cutting:
+            await cutting.add(bytes(10 * 16 * 3))
+    assert stored == list(range(16))
+    with pytest.raises(RuntimeError, match="batch"):
+        await cutting.store_all()
+    assert stored == list(range(16))
 
 
 async def test_two_replicas_append_at_once(files: GridFiles, patient: GridFiles) -> None:

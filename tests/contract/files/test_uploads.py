@@ -56,11 +56,12 @@ async def test_a_store_that_did_not_receive_the_bytes_completes_them(
     second = backend.connect(place)
     await second.open()
     try:
-        await files.append("u", 0, stream(DATA[:HALF]))
-        await second.append("u", HALF, stream(DATA[HALF : HALF + 9]))
-        await files.append("u", HALF + 9, stream(DATA[HALF + 9 :]))
-        assert (await second.complete("u", "a")).sha256 == hashlib.sha256(DATA).hexdigest()
-        assert await files.complete("u", "a") == await second.stat("a")
+        for upload, completing in (("u", files), ("v", second)):
+            await files.append(upload, 0, stream(DATA[:HALF]))
+            await second.append(upload, HALF, stream(DATA[HALF : HALF + 9]))
+            await files.append(upload, HALF + 9, stream(DATA[HALF + 9 :]))
+            assert (await completing.complete(upload, upload)).sha256 == hashlib.sha256(DATA).hexdigest()
+            assert await files.stat(upload) == await second.stat(upload)
     finally:
         await second.close()
 

@@ -139,6 +139,7 @@ class GridFiles:
             deleted = await self._grid.files.delete_one({"_id": file.key})
             await self._grid.remove_chunks(file.key)
             await self._writes.forget(file.key)
+            self._space.changed()
         return deleted.deleted_count == 1
 
     async def list(self) -> AsyncGenerator[StoredFile, None]:
@@ -188,10 +189,12 @@ class GridFiles:
     async def complete(self, upload_id: str, id: str) -> StoredFile:
         checked_id(upload_id)
         checked_id(id)
-        with explained(f"file {id!r}"):
-            return await Completion(self._grid, self._writes, self._uploads, self._sums, self._threads).run(
-                upload_id, id
-            )
+        completion = Completion(self._grid, self._writes, self._uploads, self._sums, self._threads)
+        try:
+            with explained(f"file {id!r}"):
+                return await completion.run(upload_id, id)
+        finally:
+            self._space.changed()
 
     async def discard(self, upload_id: str) -> None:
         checked_id(upload_id)
@@ -207,6 +210,7 @@ class GridFiles:
                 await self._writes.forget(upload.key)
                 return
             await self._uploads.remove(upload)
+            self._space.changed()
             # The mark stays until the sweep looks again: a sender may just have been storing a batch.
             await self._grid.remove_chunks(upload.key)
 

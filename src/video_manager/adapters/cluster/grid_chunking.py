@@ -68,6 +68,8 @@ class Chunking:
 
     async def _store(self, size_bytes: int) -> None:
         await self._settle()
+        if self.broken:
+            raise RuntimeError("a batch could not be stored: nothing behind it may be")
         if size_bytes == 0:
             return
         batch = bytes(memoryview(self._gathered)[:size_bytes])

@@ -43,7 +43,7 @@ class Write:
         self._grid = grid
         self._id = id
         self._bytes = 0
-        self._renew_at = time.monotonic() + _RENEW_SECONDS
+        self._renew_at = 0.0
 
     async def begin(self, process: ObjectId) -> None:
         record = {"state": _State.WRITING, "file": self._id, "process": process, "bytes": 0}
