@@ -102,7 +102,7 @@ def _download(folder: Path) -> None:
         if done.returncode == 0:
             return
         if "No module named pip" not in done.stderr:
-            said = (done.stderr.strip().splitlines() or [said])[-1]
+            said = " ".join(done.stderr.strip().splitlines()[-3:]) or said  # the last line alone hides a dead network
             break
     raise ServerMissing(f"the MongoDB-wire server could not be fetched: {said}")
 
