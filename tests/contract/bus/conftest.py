@@ -1,4 +1,4 @@
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
@@ -18,8 +18,9 @@ def backend(backend_name: str) -> Backend:
 
 
 @pytest.fixture
-def place(backend: Backend, tmp_path: Path) -> str:
-    return backend.place(tmp_path)
+def place(backend: Backend, tmp_path: Path) -> Iterator[str]:
+    with backend.place(tmp_path) as place:
+        yield place
 
 
 @pytest.fixture

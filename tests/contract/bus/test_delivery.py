@@ -65,6 +65,13 @@ async def test_a_declared_queue_keeps_messages_for_later(bus: MessageBus) -> Non
     await until_empty(bus, "q")
 
 
+async def test_declaring_again_replaces_the_types(bus: MessageBus) -> None:
+    await bus.declare("q", ["version.created", "review.decided"])
+    await bus.declare("q", ["version.ready", "review.decided"])
+    await bus.publish([message("old"), message("new", "version.ready"), message("kept", "review.decided")])
+    assert await bus.depth() == {"q": 2}
+
+
 async def test_messages_of_one_priority_come_in_order(bus: MessageBus) -> None:
     inbox = Inbox()
     await bus.declare("q", ["version.created"])

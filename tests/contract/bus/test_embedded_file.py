@@ -56,18 +56,6 @@ async def test_an_unreadable_message_becomes_a_dead_letter(tmp_path: Path) -> No
         await bus.close()
 
 
-async def test_declaring_again_replaces_the_types(tmp_path: Path) -> None:
-    bus = SqliteBus(tmp_path / "bus.db")
-    await bus.open()
-    try:
-        await bus.declare("q", ["version.created"])
-        await bus.declare("q", ["version.ready"])
-        await bus.publish([message("old"), message("new", "version.ready")])
-        assert await bus.depth() == {"q": 1}
-    finally:
-        await bus.close()
-
-
 async def test_handlers_that_do_not_end_are_cancelled_and_their_messages_stay(tmp_path: Path) -> None:
     bus = SqliteBus(tmp_path / "bus.db", drain_seconds=0.05)
     await bus.open()

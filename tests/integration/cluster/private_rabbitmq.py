@@ -2,11 +2,9 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
-import pytest
 from tests.servers.rabbitmq import RabbitMQ
-from tests.servers.server import ServerMissing
+from tests.services import private_server
 
 
 class PrivateRabbitMQ(RabbitMQ):
@@ -43,15 +41,11 @@ class PrivateRabbitMQ(RabbitMQ):
 
 
 @contextmanager
-def running(folder: Path) -> Iterator[PrivateRabbitMQ]:
-    server = PrivateRabbitMQ(folder)
-    try:
-        server.start()
-        server.wait_ready()
-    except ServerMissing as error:
-        pytest.skip(f"RABBITMQ NOT KILLED: {error}")
-    try:
-        yield server
-    finally:
-        server.resume()
-        server.kill()
+def private_rabbitmq() -> Iterator[PrivateRabbitMQ]:
+    with private_server(RabbitMQ) as plain:
+        server = PrivateRabbitMQ(plain.folder)
+        try:
+            yield server
+        finally:
+            server.resume()
+            server.kill()

@@ -1,13 +1,11 @@
 """A bus and bare clients for the tests of RabbitMQ. Each bus has a prefix of its own, so that tests share a server."""
 
 import asyncio
-import os
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
 import aio_pika
-import pytest
 from aio_pika.abc import AbstractChannel
 
 from video_manager.adapters.cluster.bus import RabbitBus
@@ -15,14 +13,6 @@ from video_manager.adapters.embedded.queue_consumer import Backoff
 from video_manager.ports import DeadLetter
 
 QUICK = Backoff(0.02, 0.2)
-
-
-def shared_url() -> str:
-    """The server that the environment names."""
-    url = os.environ.get("VIDEO_MANAGER_TEST_RABBITMQ_URL")
-    if url is None:
-        pytest.skip("RABBITMQ NOT TESTED: VIDEO_MANAGER_TEST_RABBITMQ_URL names no server")
-    return url
 
 
 def new_prefix() -> str:

@@ -7,7 +7,7 @@ import pytest
 from aio_pika import Message
 from tests.contract.bus.inbox import until
 from tests.contract.messages import message
-from tests.integration.cluster.rabbitmq_clients import bare_channel, letters, new_prefix, opened, shared_url
+from tests.integration.cluster.rabbitmq_clients import bare_channel, letters, new_prefix, opened
 
 from video_manager.adapters.cluster.bus import RabbitBus
 from video_manager.contracts.envelope import Envelope
@@ -19,13 +19,19 @@ BODY = {"job_id": "j", "video_id": "v", "version": 1, "attempt": 1}
 
 
 @pytest.fixture
+def rabbitmq_url(module_rabbitmq_url: str) -> str:
+    """Shared by the tests of this file, which have prefixes of their own."""
+    return module_rabbitmq_url
+
+
+@pytest.fixture
 def prefix() -> str:
     return new_prefix()
 
 
 @pytest.fixture
-async def bus(prefix: str) -> AsyncIterator[RabbitBus]:
-    async with opened(shared_url(), prefix) as bus:
+async def bus(rabbitmq_url: str, prefix: str) -> AsyncIterator[RabbitBus]:
+    async with opened(rabbitmq_url, prefix) as bus:
         yield bus
 
 
@@ -44,10 +50,12 @@ def finished(id: str, **changed: object) -> Envelope:
     return message(id, "render.finished").model_copy(update={"data": BODY | changed})
 
 
-async def test_poison_is_put_aside_with_its_reason_and_the_queue_goes_on(bus: RabbitBus, prefix: str) -> None:
+async def test_poison_is_put_aside_with_its_reason_and_the_queue_goes_on(
+    bus: RabbitBus, rabbitmq_url: str, prefix: str
+) -> None:
     service = Finished()
     await bus.consume(Subscription("q", ("render.*",), service.table, prefetch=1))
-    async with bare_channel(shared_url()) as channel:
+    async with bare_channel(rabbitmq_url) as channel:
         exchange = await channel.get_exchange(prefix)
         for body in (b"no json \xff", b'["a list"]', b'{"id": "no envelope"}', b""):
             await exchange.publish(Message(body), "render.finished")
@@ -74,11 +82,11 @@ async def test_an_unknown_type_is_a_dead_letter(bus: RabbitBus) -> None:
 
 
 async def test_of_the_next_schema_version_more_is_ignored_and_what_does_not_fit_is_a_dead_letter(
-    bus: RabbitBus, prefix: str
+    bus: RabbitBus, rabbitmq_url: str, prefix: str
 ) -> None:
     service = Finished()
     await bus.consume(Subscription("q", ("render.finished",), service.table))
-    async with bare_channel(shared_url()) as channel:
+    async with bare_channel(rabbitmq_url) as channel:
         exchange = await channel.get_exchange(prefix)
         newer = finished("more", colour="red").model_dump(mode="json") | {"specversion": "2"}
         await exchange.publish(Message(json.dumps(newer).encode()), "render.finished")

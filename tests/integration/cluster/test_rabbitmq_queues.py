@@ -7,7 +7,7 @@ import pytest
 from aio_pika import Message
 from tests.contract.bus.inbox import Inbox, quiet, until
 from tests.contract.messages import message
-from tests.integration.cluster.rabbitmq_clients import bare_channel, eventually, letters, new_prefix, opened, shared_url
+from tests.integration.cluster.rabbitmq_clients import bare_channel, eventually, letters, new_prefix, opened
 
 from video_manager.adapters.cluster import bindings
 from video_manager.adapters.cluster.bus import RabbitBus
@@ -20,62 +20,68 @@ CREATED, READY = "version.created", "version.ready"
 
 
 @pytest.fixture
+def rabbitmq_url(module_rabbitmq_url: str) -> str:
+    """Shared by the tests of this file, which have prefixes of their own."""
+    return module_rabbitmq_url
+
+
+@pytest.fixture
 def prefix() -> str:
     return new_prefix()
 
 
 @pytest.fixture
-async def bus(prefix: str) -> AsyncIterator[RabbitBus]:
-    async with opened(shared_url(), prefix) as bus:
+async def bus(rabbitmq_url: str, prefix: str) -> AsyncIterator[RabbitBus]:
+    async with opened(rabbitmq_url, prefix) as bus:
         yield bus
 
 
 # ---- bindings -----------------------------------------------------------------------------------------
 
 
-async def test_a_later_process_replaces_the_types_of_a_queue(bus: RabbitBus, prefix: str) -> None:
+async def test_a_later_process_replaces_the_types_of_a_queue(bus: RabbitBus, rabbitmq_url: str, prefix: str) -> None:
     await bus.declare("q", [CREATED, "review.*"])
-    async with opened(shared_url(), prefix) as later:
+    async with opened(rabbitmq_url, prefix) as later:
         await later.declare("q", [CREATED, READY])
         await later.publish([message("a", CREATED), message("b", READY), message("c", "review.decided")])
         assert await later.depth() == {"q": 2}
-    async with opened(shared_url(), prefix) as again:
+    async with opened(rabbitmq_url, prefix) as again:
         await again.declare("q", ["review.decided"])
         await again.publish([message("d", CREATED), message("e", READY), message("f", "review.decided")])
         assert await again.depth() == {"q": 3}
 
 
 async def test_an_older_release_takes_nothing_from_the_queue_of_a_newer_one(
-    bus: RabbitBus, prefix: str, monkeypatch: pytest.MonkeyPatch
+    bus: RabbitBus, rabbitmq_url: str, prefix: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(bindings, "_OUR_RELEASE", (9, 0))
     await bus.declare("q", [READY])
     monkeypatch.setattr(bindings, "_OUR_RELEASE", (8, 5))
-    async with opened(shared_url(), prefix) as older:
+    async with opened(rabbitmq_url, prefix) as older:
         await older.declare("q", [CREATED])
         await older.publish([message("a", CREATED), message("b", READY)])
         assert await older.depth() == {"q": 2}
     monkeypatch.setattr(bindings, "_OUR_RELEASE", (9, 1))
-    async with opened(shared_url(), prefix) as newest:
+    async with opened(rabbitmq_url, prefix) as newest:
         await newest.declare("q", [READY])
         await newest.publish([message("c", CREATED), message("d", READY)])
         assert await newest.depth() == {"q": 3}
 
 
-async def test_processes_that_start_at_once_declare_all_their_queues(prefix: str) -> None:
+async def test_processes_that_start_at_once_declare_all_their_queues(rabbitmq_url: str, prefix: str) -> None:
     async def start(n: int) -> None:
-        async with opened(shared_url(), prefix) as bus:
+        async with opened(rabbitmq_url, prefix) as bus:
             await bus.declare(f"q{n}", [CREATED])
             await bus.declare("shared", [CREATED])
 
     await asyncio.gather(*(start(n) for n in range(5)))
-    async with opened(shared_url(), prefix) as bus:
+    async with opened(rabbitmq_url, prefix) as bus:
         await bus.publish([message("m")])
         assert await bus.depth() == dict.fromkeys([*(f"q{n}" for n in range(5)), "shared"], 1)
 
 
-async def test_a_queue_of_other_arguments_is_said(bus: RabbitBus, prefix: str) -> None:
-    async with bare_channel(shared_url()) as channel:
+async def test_a_queue_of_other_arguments_is_said(bus: RabbitBus, rabbitmq_url: str, prefix: str) -> None:
+    async with bare_channel(rabbitmq_url) as channel:
         await channel.declare_queue(f"{prefix}.q", durable=True)
     with pytest.raises(SettingsError, match=f"VIDEO_MANAGER_RABBITMQ_URL.*{prefix}.q.*delete it"):
         await bus.declare("q", [CREATED])
@@ -101,10 +107,10 @@ async def test_the_same_command_sent_twice_at_once_is_refused_twice(bus: RabbitB
 # ---- queues that are gone -----------------------------------------------------------------------------
 
 
-async def test_a_deleted_queue_is_made_again_by_its_consumer(bus: RabbitBus, prefix: str) -> None:
+async def test_a_deleted_queue_is_made_again_by_its_consumer(bus: RabbitBus, rabbitmq_url: str, prefix: str) -> None:
     inbox = Inbox()
     await bus.consume(Subscription("q", (CREATED,), inbox))
-    async with bare_channel(shared_url()) as channel:
+    async with bare_channel(rabbitmq_url) as channel:
         await channel.queue_delete(f"{prefix}.q")
 
     async def arrives() -> bool:
@@ -114,13 +120,15 @@ async def test_a_deleted_queue_is_made_again_by_its_consumer(bus: RabbitBus, pre
     await eventually(arrives)
 
 
-async def test_what_is_delayed_for_a_deleted_queue_is_a_dead_letter(bus: RabbitBus, prefix: str) -> None:
+async def test_what_is_delayed_for_a_deleted_queue_is_a_dead_letter(
+    bus: RabbitBus, rabbitmq_url: str, prefix: str
+) -> None:
     inbox = Inbox(RetryableError("later", retry_after_seconds=0.5))
-    async with opened(shared_url(), prefix) as worker:
+    async with opened(rabbitmq_url, prefix) as worker:
         await worker.consume(Subscription("q", (CREATED,), inbox))
         await bus.publish([message("m")])
         await until(lambda: inbox.ids == ["m"])
-    async with bare_channel(shared_url()) as channel:
+    async with bare_channel(rabbitmq_url) as channel:
         await channel.queue_delete(f"{prefix}.q")
     (letter,) = await letters(bus)
     assert (letter.queue, letter.attempts) == ("q", 1)
@@ -133,10 +141,12 @@ async def test_what_is_delayed_for_a_deleted_queue_is_a_dead_letter(bus: RabbitB
 # ---- deaths that the broker makes ---------------------------------------------------------------------
 
 
-async def test_a_message_that_ends_each_process_that_takes_it_is_a_dead_letter(bus: RabbitBus, prefix: str) -> None:
+async def test_a_message_that_ends_each_process_is_a_dead_letter(
+    bus: RabbitBus, rabbitmq_url: str, prefix: str
+) -> None:
     await bus.declare("q", [CREATED])
     await bus.publish([message("m")])
-    async with bare_channel(shared_url()) as channel:
+    async with bare_channel(rabbitmq_url) as channel:
         queue = await channel.get_queue(f"{prefix}.q")
         for _ in range(DELIVERY_LIMIT + 1):
             taken = await queue.get(fail=False)
@@ -152,9 +162,9 @@ async def test_a_message_that_ends_each_process_that_takes_it_is_a_dead_letter(b
     await until(lambda: inbox.ids == ["m"])
 
 
-async def test_a_message_that_expires_is_a_dead_letter(bus: RabbitBus, prefix: str) -> None:
+async def test_a_message_that_expires_is_a_dead_letter(bus: RabbitBus, rabbitmq_url: str, prefix: str) -> None:
     await bus.declare("render.story", ["render.story"])
-    async with bare_channel(shared_url()) as channel:
+    async with bare_channel(rabbitmq_url) as channel:
         exchange = await channel.get_exchange(prefix)
         text = message("m", "render.story").model_dump_json()
         await exchange.publish(Message(text.encode(), expiration=0.01), "render.story")
@@ -163,12 +173,14 @@ async def test_a_message_that_expires_is_a_dead_letter(bus: RabbitBus, prefix: s
     assert "expired" in letter.reason
 
 
-async def test_listings_by_several_processes_at_once_see_everything(bus: RabbitBus, prefix: str) -> None:
-    async with bare_channel(shared_url()) as channel:
+async def test_listings_by_several_processes_at_once_see_everything(
+    bus: RabbitBus, rabbitmq_url: str, prefix: str
+) -> None:
+    async with bare_channel(rabbitmq_url) as channel:
         dead = await channel.get_exchange(f"{prefix}.dead-letters")
         for n in range(20):
             await dead.publish(Message(message(str(n)).model_dump_json().encode(), message_id=str(n)), "")
-    async with opened(shared_url(), prefix) as other:
+    async with opened(rabbitmq_url, prefix) as other:
         found = await asyncio.gather(*(one.dead_letters() for one in (bus, other, bus, other)))
         assert [len(letters) for letters in found] == [20] * 4
         assert found[0] == found[1] == found[2] == found[3]
@@ -176,11 +188,13 @@ async def test_listings_by_several_processes_at_once_see_everything(bus: RabbitB
         assert await other.dead_letters() == []
 
 
-async def test_a_process_that_dies_while_it_lists_holds_up_nobody(bus: RabbitBus, prefix: str) -> None:
-    async with bare_channel(shared_url()) as channel:
+async def test_a_process_that_dies_while_it_lists_holds_up_nobody(
+    bus: RabbitBus, rabbitmq_url: str, prefix: str
+) -> None:
+    async with bare_channel(rabbitmq_url) as channel:
         dead = await channel.get_exchange(f"{prefix}.dead-letters")
         await dead.publish(Message(message("m").model_dump_json().encode(), message_id="m"), "")
-    async with bare_channel(shared_url()) as dying:
+    async with bare_channel(rabbitmq_url) as dying:
         await dying.declare_queue(f"{prefix}.dead-letters.lock", exclusive=True)
         taken = await (await dying.get_queue(f"{prefix}.dead-letters")).get()
         assert taken is not None

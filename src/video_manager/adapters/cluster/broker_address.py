@@ -11,6 +11,7 @@ from aio_pika.exceptions import (
     ChannelPreconditionFailed,
     ConnectionClosed,
     IncompatibleProtocolError,
+    InvalidFrameError,
     ProbableAuthenticationError,
     ProtocolSyntaxError,
 )
@@ -77,10 +78,10 @@ class BrokerAddress:
                 f"{SETTING}: RabbitMQ at {self} refuses user {self.user!r}: correct the user or the password "
                 "(the user guest may sign in from the broker's own machine only)"
             )
-        if isinstance(error, ConnectionClosed) and error.args[:1] == (_NOT_ALLOWED,):
+        if _refuses_virtual_host(error):
             return SettingsError(
                 f"{SETTING}: RabbitMQ at {self} does not let user {self.user!r} into virtual host "
-                f"{self.virtual_host!r} ({error.args[1]}): create it, permit the user, or name another one"
+                f"{self.virtual_host!r}: create it, permit the user, or name another one"
             )
         if isinstance(error.__cause__, ssl.SSLCertVerificationError):
             return SettingsError(
@@ -106,6 +107,13 @@ class BrokerAddress:
                 f"{SETTING}: virtual host {self.virtual_host!r} of {self} holds something of the same name with other "
                 f"arguments ({_words(error)}): let it run empty and delete it, or name another virtual host"
             ) from error
+
+
+def _refuses_virtual_host(error: BaseException) -> bool:
+    """Some releases of the driver give the broker's reason, others say only which answer they had expected."""
+    if isinstance(error, InvalidFrameError):
+        return "Connection.OpenOk" in str(error)
+    return isinstance(error, ConnectionClosed) and error.args[:1] == (_NOT_ALLOWED,)
 
 
 def _words(error: BaseException) -> str:

@@ -14,13 +14,15 @@ from contextlib import suppress
 import aio_pika
 from aio_pika.abc import AbstractChannel, AbstractConnection
 
+from video_manager.adapters.cluster import broker_answers
 from video_manager.adapters.cluster.broker_address import BrokerAddress
 from video_manager.adapters.cluster.broker_answers import ANSWER_SECONDS, answering
 from video_manager.errors import SettingsError, Unavailable, VideoManagerError
 
 _FIRST_PAUSE_SECONDS = 0.1
 _LONGEST_PAUSE_SECONDS = 3.0
-_CLOSE_SECONDS = 5.0
+CLOSE_SECONDS = 2.0
+"""A broker that does not answer by then frees everything when it notices."""
 
 _log = logging.getLogger(__name__)
 for _name in ("aiormq", "aio_pika"):
@@ -75,10 +77,10 @@ class BrokerLink:
         if connection is not None:
             await close_quietly(connection)
 
-    async def connection(self, within_seconds: float | None = ANSWER_SECONDS) -> AbstractConnection:
-        """The open connection. Raises Unavailable when there is none in time; None waits for ever."""
+    async def connection(self, *, patient: bool = False) -> AbstractConnection:
+        """The open connection. Raises Unavailable when there is none in time; a patient one waits for ever."""
         try:
-            async with asyncio.timeout(within_seconds):
+            async with asyncio.timeout(None if patient else broker_answers.ANSWER_SECONDS):
                 await self._up.wait()
         except TimeoutError as error:
             raise Unavailable(f"there is no connection to RabbitMQ at {self._address}; it is tried again") from error
@@ -86,11 +88,9 @@ class BrokerLink:
             raise Unavailable(f"the connection to RabbitMQ at {self._address} is closed")
         return self._connection
 
-    async def channel(
-        self, *, confirms: bool = False, within_seconds: float | None = ANSWER_SECONDS
-    ) -> AbstractChannel:
+    async def channel(self, *, confirms: bool = False, patient: bool = False) -> AbstractChannel:
         """A new channel; whoever asks closes it. Raises Unavailable."""
-        connection = await self.connection(within_seconds)
+        connection = await self.connection(patient=patient)
         async with answering("opening a channel"):
             return await connection.channel(publisher_confirms=confirms, on_return_raises=confirms)
 
@@ -164,5 +164,5 @@ async def connected(address: BrokerAddress, purpose: str, within_seconds: float 
 async def close_quietly(what: AbstractConnection | AbstractChannel) -> None:
     """Closing is a courtesy: a broker that does not answer frees the same things when it notices."""
     with suppress(VideoManagerError):
-        async with answering("closing", _CLOSE_SECONDS):
+        async with answering("closing", CLOSE_SECONDS):
             await what.close()

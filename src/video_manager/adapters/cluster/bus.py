@@ -85,12 +85,9 @@ class RabbitBus:
     async def close(self) -> None:
         await asyncio.gather(*(consumer.close(self._drain_seconds) for consumer in self._consumers))
         self._consumers.clear()
-        await self._watch_queue.close()
-        if self._hints is not None:
-            await self._hints.close()
-            self._hints = None
-        await self._sending.close()
-        await self._taking.close()
+        hints, self._hints = self._hints, None
+        await asyncio.gather(self._watch_queue.close(), *([hints.close()] if hints is not None else []))
+        await asyncio.gather(self._sending.close(), self._taking.close())
 
     async def publish(self, envelopes: Sequence[Envelope]) -> None:
         outgoing = [

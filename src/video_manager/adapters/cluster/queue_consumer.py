@@ -6,12 +6,13 @@ that outlives its channel ends in peace; its message comes again, and handlers k
 
 import asyncio
 import logging
+from contextlib import suppress
 
 from aio_pika.abc import AbstractChannel, AbstractIncomingMessage
 from aio_pika.exceptions import ChannelNotFoundEntity
 
 from video_manager.adapters.cluster.broker_answers import ANSWER_SECONDS, answering
-from video_manager.adapters.cluster.broker_link import close_quietly
+from video_manager.adapters.cluster.broker_link import CLOSE_SECONDS, close_quietly
 from video_manager.adapters.cluster.message_handling import Means, MessageHandling
 from video_manager.errors import VideoManagerError
 from video_manager.ports import Subscription
@@ -69,7 +70,9 @@ class QueueConsumer:
         if self._loop is None:
             return
         if not self._loop.done():
-            await self.pause()
+            with suppress(TimeoutError):
+                async with asyncio.timeout(CLOSE_SECONDS):
+                    await self.pause()
         if self._running:
             _, late = await asyncio.wait(self._running, timeout=drain_seconds)
             for task in late:
@@ -83,7 +86,7 @@ class QueueConsumer:
     async def _keep_consuming(self) -> None:
         while True:
             try:
-                channel = await self._means.link.channel(within_seconds=None)
+                channel = await self._means.link.channel(patient=True)
                 try:
                     await self._consume(channel)
                 finally:

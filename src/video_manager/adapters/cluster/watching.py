@@ -67,7 +67,7 @@ class WatchQueue:
     async def _keep_listening(self) -> None:
         while True:
             try:
-                channel = await self._link.channel(within_seconds=None)
+                channel = await self._link.channel(patient=True)
                 try:
                     await self._listen(channel)
                 finally:
@@ -133,7 +133,7 @@ class HintSender:
     async def _keep_sending(self) -> None:
         while True:
             try:
-                channel = await self._link.channel(within_seconds=None)
+                channel = await self._link.channel(patient=True)
                 try:
                     while not channel.is_closed:
                         await self._woken.wait()
