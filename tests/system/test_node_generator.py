@@ -1,10 +1,12 @@
 """A generator outside our package and our language: Node, over AMQP and HTTP alone, from the two descriptions."""
 
+import asyncio
 import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, cast
+from urllib.parse import urlsplit
 
 import cv2
 import numpy as np
@@ -14,6 +16,7 @@ from tests.system.cluster import RunningCluster, empty_servers
 from tests.system.conftest import RunningSystem
 from tests.system.driving import BARE, Driver, Json
 from tests.system.node_worker import EXAMPLE, NodeWorker, node
+from tests.tcp_proxy import TcpProxy
 
 from video_manager.media.probing import extract_frame, probe
 
@@ -165,6 +168,26 @@ def test_a_stopping_worker_gives_its_job_back_at_once(driver: Driver, start_work
     assert job_of(driver, video)["state"] == "queued"
     start_worker()
     assert driver.settled(video["id"])["state"] == "in_review"
+
+
+@pytest.mark.long
+async def test_a_lost_connection_to_the_broker_costs_no_render(on_rabbitmq: tuple[Driver, str], tmp_path: Path) -> None:
+    driver, url = on_rabbitmq
+    loop = asyncio.get_running_loop()
+
+    def play(proxy: TcpProxy) -> None:
+        with workers_of(driver, tmp_path, AMQP_URL=proxy.through(url), **SLOW) as start:
+            worker = start()
+            video = request(driver)
+            rendering(driver, video)
+            loop.call_soon_threadsafe(proxy.cut)
+            assert driver.settled(video["id"])["state"] == "in_review"
+            assert job_of(driver, video)["attempt"] == 1, "it rendered on"
+            assert driver.settled(request(driver, seconds=1)["id"])["state"] == "in_review", "it came back by itself"
+            assert worker.log().count("listening to") == 2
+
+    async with TcpProxy(urlsplit(url).port or 5672) as proxy:
+        await asyncio.to_thread(play, proxy)
 
 
 @pytest.mark.long
