@@ -16,6 +16,7 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from uuid import uuid4
 
+import pymongo
 from bson import ObjectId
 from gridfs.asynchronous import AsyncGridFSBucket
 
@@ -26,6 +27,7 @@ from video_manager.adapters.cluster.mongo import MongoConnection
 MEBIBYTE = 1 << 20
 RANGES = 100
 """A round."""
+_DROP_SECONDS = 600.0
 
 
 def show(name: str, value: float, unit: str) -> None:
@@ -143,7 +145,8 @@ async def measure(url: str, megabytes: int, rounds: int) -> None:
                               "read: cursor over bare chunks": bench.read_bare_chunks})  # fmt: skip
         await compare_ranges(bench)
     finally:
-        await connection.database.client.drop_database(connection.database.name)
+        with pymongo.timeout(_DROP_SECONDS):
+            await connection.database.client.drop_database(connection.database.name)
         await bench.files.close()
 
 
