@@ -16,7 +16,7 @@ ANSWER_SECONDS = 10.0
 @asynccontextmanager
 async def answering(what: str, within_seconds: float | None = None) -> AsyncIterator[None]:
     """Waits for ANSWER_SECONDS unless told otherwise. Raises Unavailable when no answer comes in time, or the
-    connection is lost. Refusals for want of a permission or for other arguments pass, for `BrokerAddress.permission`."""
+    connection is lost. Refusals for want of a permission or for other arguments go on to `BrokerAddress.permission`."""
     within_seconds = ANSWER_SECONDS if within_seconds is None else within_seconds
     try:
         async with asyncio.timeout(within_seconds):
