@@ -247,11 +247,6 @@ class Settings(BaseSettings):
             )
         if self.rabbitmq_url is None and self.uses_rabbitmq:
             raise ValueError(f"{PREFIX}RABBITMQ_URL is missing: name the RabbitMQ, for example amqp://rabbitmq/")
-        if self.warehouse_url is None and self.profile is Profile.CLUSTER:
-            raise ValueError(
-                f"{PREFIX}WAREHOUSE_URL is missing: name the PostgreSQL of analytics, for example "
-                "postgresql+asyncpg://user:password@host/video_manager"
-            )
         return self
 
     @property
@@ -270,7 +265,7 @@ class Settings(BaseSettings):
     @property
     def keeps_data(self) -> bool:
         """Whether anything that lasts is in `data_dir`, so that one process has it for itself."""
-        return not (self.uses_mongodb and self.uses_gridfs and self.uses_rabbitmq and self.warehouse_url is not None)
+        return not (self.uses_mongodb and self.uses_gridfs and self.uses_rabbitmq)
 
     @property
     def base_url(self) -> str:

@@ -2,17 +2,19 @@
 
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import httpx
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, ViewportSize, sync_playwright
+from tests.system.cluster import RunningCluster, empty_servers
+from tests.system.conftest import free_port
 
 CHROMIUM = Path("/usr/bin/chromium")
 PASSWORD = "a-password-for-tests-7"
@@ -28,22 +30,39 @@ class RunningSystem:
     log: Path
 
 
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
 @pytest.fixture(scope="module")
-def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningSystem]:
+def system(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningSystem]:
+    """The laptop profile; a test that is parametrised with `system` may ask for the cluster."""
     folder = tmp_path_factory.mktemp("system")
-    port, log = _free_port(), folder / "log.txt"
-    settings = {
-        "DATA_DIR": str(folder / "data"), "PORT": str(port), "ADMIN_PASSWORD": PASSWORD, "SAMPLE_VIDEO": "false",
-        "COLLECT_SECONDS": "2",
-    }  # fmt: skip
+    running = _laptop if getattr(request, "param", "laptop") == "laptop" else _cluster
+    with running(folder) as system:
+        yield system
+
+
+_SETTINGS = {"admin_password": PASSWORD, "collect_seconds": "2"}
+
+
+@contextmanager
+def _cluster(folder: Path) -> Iterator[RunningSystem]:
+    """Every service a process; people are at the studio's."""
+    with empty_servers() as servers:
+        cluster = RunningCluster(folder, servers, {"gateway": 0}, **_SETTINGS)
+        cluster.start()
+        try:
+            cluster.wait_ready()
+            yield RunningSystem(cluster.url, cluster.data_dir, cluster.of("studio")[0].log_path)
+        finally:
+            codes = cluster.stop()
+    assert set(codes.values()) == {0}, codes
+    assert "Traceback" not in cluster.logs(), f"a service logged a surprise: {cluster.logs()[-4000:]}"
+
+
+@contextmanager
+def _laptop(folder: Path) -> Iterator[RunningSystem]:
+    port, log = free_port(), folder / "log.txt"
+    settings = {"data_dir": str(folder / "data"), "port": str(port), "sample_video": "false", **_SETTINGS}
     environment = {name: value for name, value in os.environ.items() if not name.startswith("VIDEO_MANAGER_")}
-    environment |= {f"VIDEO_MANAGER_{name}": value for name, value in settings.items()}
+    environment |= {f"VIDEO_MANAGER_{name.upper()}": value for name, value in settings.items()}
     with log.open("wb") as output:
         process = subprocess.Popen(
             [sys.executable, "-m", "video_manager", "up"], env=environment, stdout=output, stderr=output

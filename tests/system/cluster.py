@@ -5,11 +5,13 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import httpx
+from tests.services import mongodb_database, postgres_database, rabbitmq_vhost
 from tests.system.conftest import PASSWORD, START_SECONDS, free_port
 
 SERVICES = ("gateway", "studio", "manager", "generation", "processing", "publishing", "notifications", "analytics")
@@ -26,6 +28,13 @@ class Servers:
     @property
     def settings(self) -> dict[str, str]:
         return {"mongodb_url": self.mongodb, "rabbitmq_url": self.rabbitmq, "warehouse_url": self.warehouse}
+
+
+@contextmanager
+def empty_servers() -> Iterator[Servers]:
+    """An empty database and virtual host on the servers of the test run, removed afterwards."""
+    with mongodb_database() as mongodb, rabbitmq_vhost() as rabbitmq, postgres_database() as warehouse:
+        yield Servers(mongodb, rabbitmq, warehouse)
 
 
 class ServiceProcess:

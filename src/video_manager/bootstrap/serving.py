@@ -31,6 +31,8 @@ log = logging.getLogger(__name__)
 
 def serve(settings: Settings) -> None:
     """Start everything in this process and stay until SIGINT or SIGTERM. Raises SettingsError, Unavailable."""
+    if not settings.keeps_data:
+        _require_warehouse(settings)
     _prepare_logging(settings)
     asyncio.run(_serve(settings))
 
@@ -43,6 +45,8 @@ def serve_service(settings: Settings, service: Service, generators: Sequence[str
             f"`run {service}` needs stores that processes can share (VIDEO_MANAGER_PROFILE=cluster): in the laptop "
             "profile all services share one process. Start that by `video-manager up`."
         )
+    if service.needs_warehouse:
+        _require_warehouse(settings)
     if service.serves_people and settings.session_secret is None:
         raise SettingsError(
             "VIDEO_MANAGER_SESSION_SECRET is missing: gateway and studio sign sessions with the same one; make it by "
@@ -50,6 +54,14 @@ def serve_service(settings: Settings, service: Service, generators: Sequence[str
         )
     _prepare_logging(settings)
     asyncio.run(_serve_service(settings, service, generators))
+
+
+def _require_warehouse(settings: Settings) -> None:
+    if settings.warehouse_url is None:
+        raise SettingsError(
+            "VIDEO_MANAGER_WAREHOUSE_URL is missing: name the PostgreSQL of analytics, for example "
+            "postgresql://user:password@host/video_manager"
+        )
 
 
 def _prepare_logging(settings: Settings) -> None:
@@ -191,6 +203,8 @@ async def run_embedded(settings: Settings, workers: bool) -> AsyncIterator[httpx
 
     Without `workers` only the API answers: nothing is rendered, published or sent.
     """
+    if not settings.keeps_data:
+        _require_warehouse(settings)
     async with opened(settings) as adapters:
         system = await System.build(settings, adapters, ALL_SERVICES if workers else API_ONLY)
         app = build_application(system, workers=workers, studio=False)

@@ -116,8 +116,7 @@ def _middlewares(parts: GatewayParts, origins: Origins) -> list[Middleware]:
         Middleware(
             SessionMiddleware,
             secret_key=parts.session_secret,
-            # Browsers share cookies between the ports of one machine; two systems must not sign each other out.
-            session_cookie=f"video_manager_{settings.port}",
+            session_cookie=_cookie_name(settings),
             max_age=int(settings.session_hours * 3600),
             same_site="lax",
             https_only=https,
@@ -130,6 +129,12 @@ def _middlewares(parts: GatewayParts, origins: Origins) -> list[Middleware]:
     if settings.trusted_proxies:
         stack.insert(0, Middleware(ProxyHeadersMiddleware, trusted_hosts=list(settings.trusted_proxies)))
     return stack
+
+
+def _cookie_name(settings: Settings) -> str:
+    """Gateway and studio read the same one, on whatever ports they are. Browsers share cookies between the ports of a
+    machine, and two systems on one must not sign each other out: there the port is in the name."""
+    return f"video_manager_{settings.port}" if settings.keeps_data else "video_manager"
 
 
 def _cross_origin(settings: Settings) -> Middleware:
