@@ -1,6 +1,7 @@
 """A RabbitMQ that cuts connections, dies, stands still, closes channels, runs out of memory, and comes back."""
 
 import asyncio
+import shutil
 import time
 from collections import Counter
 from collections.abc import AsyncIterator, Iterator
@@ -11,10 +12,11 @@ import pytest
 from tests.contract.bus.inbox import Inbox, quiet, until
 from tests.contract.messages import message
 from tests.integration.cluster.private_rabbitmq import PrivateRabbitMQ, private_rabbitmq
-from tests.integration.cluster.rabbitmq_clients import eventually, letters, new_prefix, opened
+from tests.integration.cluster.rabbitmq_clients import bare_channel, eventually, letters, new_prefix, opened
 
 from video_manager.adapters.cluster import broker_answers
 from video_manager.adapters.cluster.bus import RabbitBus
+from video_manager.adapters.cluster.topology import Topology
 from video_manager.contracts.envelope import Envelope
 from video_manager.errors import PermanentError, RetryableError, Unavailable
 from video_manager.ports import Subscription
@@ -135,6 +137,45 @@ async def test_a_killed_broker_loses_nothing_it_confirmed(server: PrivateRabbitM
         await flow.flows()
     assert flow.refused
     assert max(flow.handled.values()) < 5
+
+
+async def test_a_queue_survives_a_broker_that_dies_right_after_it_was_made(
+    server: PrivateRabbitMQ, prefix: str
+) -> None:
+    async with opened(server.address(), prefix) as bus:
+        await bus.declare("q", [CREATED])
+        await bus.publish([message("m")])
+        await asyncio.to_thread(server.restart)
+    inbox = Inbox()
+    async with opened(server.address(), prefix) as bus:
+        await bus.consume(Subscription("q", (CREATED,), inbox))
+        await until(lambda: inbox.ids == ["m"])
+
+
+@pytest.mark.long
+async def test_a_queue_that_was_being_made_when_the_broker_died_is_made_anew(
+    server: PrivateRabbitMQ, prefix: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with opened(server.address(), prefix), bare_channel(server.address()) as channel:
+        # As it is left by a process that ends half-way: nothing is bound to it yet.
+        await Topology(prefix).declare_queue(channel, "q", [CREATED])
+        await asyncio.to_thread(server.restart)
+    inbox = Inbox()
+    async with opened(server.address(), prefix) as bus:
+        await bus.consume(Subscription("q", (CREATED,), inbox))
+        await bus.publish([message("m")])
+        await until(lambda: inbox.ids == ["m"])
+    assert "made anew" in caplog.text
+
+
+@pytest.mark.long
+async def test_a_broker_that_lost_its_disk_gets_everything_again(server: PrivateRabbitMQ, prefix: str) -> None:
+    async with traffic(server.address(), prefix) as flow:
+        await asyncio.to_thread(server.kill)
+        shutil.rmtree(server.folder / "data")
+        await asyncio.to_thread(server.start)
+        await flow.flows()
+        flow.acknowledged.clear()  # those before are lost with the disk
 
 
 async def test_a_broker_that_stands_still_is_waited_for(server: PrivateRabbitMQ, prefix: str) -> None:

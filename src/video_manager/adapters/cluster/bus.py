@@ -1,6 +1,8 @@
 """The bus of the cluster: RabbitMQ. docs/messages.md has the names, docs/decisions/0008-rabbitmq.md the reasons."""
 
 import asyncio
+import logging
+import time
 from collections.abc import Awaitable, Callable, Sequence
 
 from aio_pika import Message
@@ -8,7 +10,7 @@ from aio_pika.abc import AbstractChannel
 from aio_pika.exceptions import ChannelNotFoundEntity
 
 from video_manager.adapters.cluster.bindings import Bindings
-from video_manager.adapters.cluster.broker_address import BrokerAddress
+from video_manager.adapters.cluster.broker_address import SETTING, BrokerAddress
 from video_manager.adapters.cluster.broker_answers import answering
 from video_manager.adapters.cluster.broker_link import BrokerLink
 from video_manager.adapters.cluster.broker_table import BrokerTable
@@ -22,11 +24,14 @@ from video_manager.adapters.cluster.watching import HintSender, WatchQueue
 from video_manager.adapters.embedded.queue_consumer import Backoff
 from video_manager.adapters.embedded.routing import is_command
 from video_manager.contracts.envelope import Envelope
-from video_manager.errors import NotFound
+from video_manager.errors import NotFound, Unavailable
 from video_manager.ports import DeadLetter, Handler, Subscription
 
 DRAIN_SECONDS = 30.0
 CONNECT_SECONDS = 60.0
+_RETRY_SECONDS = 0.5
+
+_log = logging.getLogger(__name__)
 
 
 class RabbitBus:
@@ -75,8 +80,11 @@ class RabbitBus:
         try:
             await self._taking.open(self._connect_seconds)
             await self._sending.open(self._connect_seconds)
-            await self._check_publishing()
-            await self._bindings.read()
+            await self._prepare()
+        except Unavailable as error:
+            await self.close()
+            named = SETTING in error.detail
+            raise Unavailable(error.detail if named else f"{SETTING} names {self._address}: {error.detail}") from error
         except BaseException:
             await self.close()
             raise
@@ -142,6 +150,21 @@ class RabbitBus:
             except ChannelNotFoundEntity:
                 return None
         return found.declaration_result.message_count
+
+    async def _prepare(self) -> None:
+        """Also this is tried again for a while: a broker that has just come up may still look for its queues."""
+        deadline = time.monotonic() + self._connect_seconds
+        while True:
+            try:
+                await self._check_publishing()
+                await self._bindings.read()
+            except Unavailable as error:
+                if time.monotonic() > deadline:
+                    raise
+                _log.info("waiting for RabbitMQ at %s: %s", self._address, error)
+                await asyncio.sleep(_RETRY_SECONDS)
+            else:
+                return
 
     async def _check_publishing(self) -> None:
         """A message that nobody gets: whether we may publish is not told before."""
