@@ -303,6 +303,7 @@ def read_settings(**overrides: Any) -> Settings:
 
 
 def _fault(location: tuple[int | str, ...], message: str, given: Any) -> str:
+    message = message.removeprefix("Value error, ")
     if not location:
         return message
     field = Settings.model_fields.get(str(location[0]))

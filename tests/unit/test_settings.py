@@ -109,3 +109,24 @@ def test_wrong_secrets_are_not_shown(name: str, value: str, monkeypatch: pytest.
 )
 def test_links_lead_where_people_can_go(given: dict[str, str], expected: str) -> None:
     assert Settings(**given).base_url == expected
+
+
+def test_the_cluster_names_what_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("VIDEO_MANAGER_PROFILE", "cluster")
+    with pytest.raises(SettingsError) as refused:
+        read_settings()
+    assert refused.value.detail.startswith("wrong settings:\n  VIDEO_MANAGER_MONGODB_URL is missing")
+    monkeypatch.setenv("VIDEO_MANAGER_MONGODB_URL", "mongodb://h/d")
+    with pytest.raises(SettingsError, match="VIDEO_MANAGER_RABBITMQ_URL is missing"):
+        read_settings()
+    monkeypatch.setenv("VIDEO_MANAGER_RABBITMQ_URL", "amqp://h/")
+    assert not read_settings().keeps_data
+
+
+def test_an_adapter_of_its_own_keeps_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One setting overrides one adapter of the profile; what still lies in the data folder keeps it locked."""
+    monkeypatch.setenv("VIDEO_MANAGER_BUS", "rabbitmq")
+    monkeypatch.setenv("VIDEO_MANAGER_RABBITMQ_URL", "amqp://h/")
+    settings = read_settings()
+    assert (settings.uses_rabbitmq, settings.uses_mongodb, settings.uses_gridfs) == (True, False, False)
+    assert settings.keeps_data
