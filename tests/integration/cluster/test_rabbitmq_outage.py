@@ -196,7 +196,7 @@ async def test_a_broker_that_stands_still_for_a_minute_is_given_up_and_found_aga
         server.resume()
         await flow.flows()
     assert flow.refused
-    assert flow.longest_seconds < broker_answers.ANSWER_SECONDS + 5
+    assert flow.longest_seconds < broker_answers.ANSWER_SECONDS + 3
 
 
 @pytest.mark.long

@@ -65,12 +65,13 @@ class Publisher:
             await self._send_group(messages[start : start + IN_FLIGHT])
 
     async def _send_group(self, group: Sequence[Outgoing]) -> None:
-        channel = await self._open_channel()
-        # Each in a task of its own: the driver cancels what waits on a lost connection.
-        tasks = [asyncio.create_task(self._send(channel, one)) for one in group]
+        tasks: list[asyncio.Task[None]] = []
         try:
             with self._address.permission():
-                async with answering(f"confirming {len(group)} messages"):
+                async with answering(f"publishing {len(group)} messages"):
+                    channel = await self._open_channel()
+                    # Each in a task of its own: the driver cancels what waits on a lost connection.
+                    tasks = [asyncio.create_task(self._send(channel, one)) for one in group]
                     await self._finish(channel, tasks)
         finally:
             for task in tasks:
