@@ -12,12 +12,17 @@ SMALL = {"duration_seconds": 1, "width": 180, "height": 320, "frame_rate": 15}
 
 class Crowd:
     """Requests `wanted` videos for `channels` and approves each. Whatever was not acknowledged is said again, with the
-    same key. `connect` gives a client, each time anew: the gateway may be another one."""
+    same key. `connect` gives a client, each time anew: the gateway may be another one. Two crowds on one system have
+    different names."""
 
-    def __init__(self, connect: Callable[[], httpx.Client], channels: list[str], wanted: int) -> None:
+    def __init__(
+        self, connect: Callable[[], httpx.Client], channels: list[str], wanted: int, name: str = "Batch"
+    ) -> None:
         self._connect = connect
         self._channels = channels
-        self._wanted = wanted
+        self._name = name
+        self.wanted = wanted
+        """May be raised while they work."""
         self.acknowledged: list[str] = []
         self.approved: set[str] = set()
         self.refused: list[str] = []
@@ -34,6 +39,10 @@ class Crowd:
         self._stopping.set()
         self._thread.join()
 
+    @property
+    def has_all(self) -> bool:
+        return len(self.acknowledged) >= self.wanted
+
     def _work(self) -> None:
         while not self._stopping.is_set():
             try:
@@ -48,10 +57,11 @@ class Crowd:
         # A few at a time, so that requests meet outages all along the campaign.
         for _ in range(2):
             index = len(self.acknowledged)
-            if index >= self._wanted:
+            if index >= self.wanted:
                 return
-            body = {"generator": "test-card", "title": f"Batch {index}", "options": SMALL, "channels": self._channels}
-            answer = http.post("/videos", json=body, headers={"Idempotency-Key": f"batch-{index}"})
+            title = f"{self._name} {index}"
+            body = {"generator": "test-card", "title": title, "options": SMALL, "channels": self._channels}
+            answer = http.post("/videos", json=body, headers={"Idempotency-Key": title})
             if answer.status_code == 202:
                 self.acknowledged.append(answer.json()["items"][0]["id"])
             else:

@@ -15,7 +15,8 @@ SERVER_SHARE = 0.12
 class Server(Protocol):
     """See tests/servers: RabbitMQ, the MongoDB-wire server, PostgreSQL."""
 
-    name: str
+    @property
+    def name(self) -> str: ...
 
     def kill(self) -> None: ...
 

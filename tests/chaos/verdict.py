@@ -99,7 +99,7 @@ def recovery_lines(recoveries: list[Recovery]) -> list[str]:
     for victim in sorted({one.victim for one in recoveries}):
         seconds = [one.seconds for one in recoveries if one.victim == victim]
         lines.append(
-            f"  {victim:<14} {len(seconds):>4} recoveries, median {statistics.median(seconds):5.1f} s, "
+            f"{victim:<14} {len(seconds):>4} recoveries, median {statistics.median(seconds):5.1f} s, "
             f"longest {max(seconds):5.1f} s"
         )
     return lines

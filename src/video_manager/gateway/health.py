@@ -102,7 +102,7 @@ async def _figures(health: Health) -> WorkFigures | None:
         async with asyncio.timeout(PROBE_TIMEOUT_SECONDS):
             return await health.work()
     except Exception as error:  # noqa: BLE001 - whatever it is, there are no figures
-        logger.warning("the work cannot be looked at: %s", error or type(error).__name__)
+        logger.warning("the work cannot be looked at: %s", str(error) or type(error).__name__)
         return None
 
 
@@ -111,7 +111,7 @@ async def _state(name: str, probe: Probe) -> str:
         async with asyncio.timeout(PROBE_TIMEOUT_SECONDS):
             await probe()
     except Exception as error:  # noqa: BLE001 - whatever it is, the dependency is not ready
-        logger.warning("%s is not ready: %s", name, error or type(error).__name__)
+        logger.warning("%s is not ready: %s", name, str(error) or type(error).__name__)
         return "unavailable"
     return "ok"
 

@@ -81,7 +81,7 @@ class SignedPush:
         except TimeoutError as error:
             raise PushFailed(f"no answer within {self._timeout_seconds:.0f} s") from error
         except (httpx.HTTPError, httpx.InvalidURL) as error:
-            raise PushFailed(f"no connection: {error or type(error).__name__}") from error
+            raise PushFailed(f"no connection: {str(error) or type(error).__name__}") from error
 
     async def _send(self, push: Push, now: datetime) -> int:
         parts = _split(push.url)

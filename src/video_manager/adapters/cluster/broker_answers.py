@@ -32,4 +32,4 @@ async def answering(what: str, within_seconds: float | None = None) -> AsyncIter
     except (ChannelAccessRefused, ChannelPreconditionFailed):
         raise
     except CONNECTION_EXCEPTIONS as error:
-        raise Unavailable(f"RabbitMQ failed ({error or type(error).__name__}): {what}") from error
+        raise Unavailable(f"RabbitMQ failed ({str(error) or type(error).__name__}): {what}") from error

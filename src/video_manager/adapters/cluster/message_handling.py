@@ -122,7 +122,7 @@ class MessageHandling:
         except CONNECTION_EXCEPTIONS as error:
             _log.info(
                 "a message of %s comes again: its channel was closed while it was handled, for %.1f s (%s)",
-                self._name, time.monotonic() - began, error or type(error).__name__,
+                self._name, time.monotonic() - began, str(error) or type(error).__name__,
             )  # fmt: skip
 
 
