@@ -7,7 +7,7 @@ from collections import deque
 from collections.abc import Iterable, Sequence
 from datetime import timedelta
 
-from video_manager.errors import NotFound, PermanentError
+from video_manager.errors import NotFound, PermanentError, Unavailable
 from video_manager.held_messages import HeldMessages, Key, key_of
 from video_manager.ports import Clock, DocumentStore, MessageBus, Unsent
 
@@ -136,7 +136,10 @@ class OutboxRelay:
         self._sweep_at = self._clock.monotonic() + self._spread(delay)
         self._drop_memory()
         self._remembers = False
-        _log.warning("messages wait in their outboxes, next try in %.0f s: %s", delay, error, exc_info=error)
+        _log.warning(
+            "messages wait in their outboxes, next try in %.0f s: %s", delay, error,
+            exc_info=None if isinstance(error, Unavailable) else error,
+        )  # fmt: skip
 
     def _drop_memory(self) -> None:
         self._written.clear()

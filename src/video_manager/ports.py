@@ -290,6 +290,10 @@ class MessageBus(Protocol):
         """To watchers only; never stored."""
         ...
 
+    async def ping(self) -> None:
+        """A sign of life: messages are taken from us and given to us now. Raises Unavailable when they are not."""
+        ...
+
     async def depth(self) -> dict[str, int]:
         """Waiting messages by queue."""
         ...

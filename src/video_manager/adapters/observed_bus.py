@@ -96,6 +96,9 @@ class ObservedBus:
     async def hint(self, envelope: Envelope) -> None:
         await self._bus.hint(envelope)
 
+    async def ping(self) -> None:
+        await self._bus.ping()
+
     async def depth(self) -> dict[str, int]:
         return await self._bus.depth()
 

@@ -38,7 +38,7 @@ def _probes_of(system: System) -> Mapping[str, Probe]:
         await adapters.files.stat(_NOWHERE)
 
     async def bus() -> None:
-        await adapters.bus.depth()
+        await adapters.bus.ping()
 
     async def warehouse() -> None:
         await system.analytics.warehouse.is_empty()

@@ -111,6 +111,12 @@ async def test_no_more_than_prefetch_at_once(bus: MessageBus) -> None:
     assert most == 3
 
 
+async def test_an_open_bus_gives_a_sign_of_life(bus: MessageBus) -> None:
+    await bus.declare("q", ["version.created"])
+    await bus.ping()
+    assert await bus.depth() == {"q": 0}, "it leaves nothing behind"
+
+
 async def test_depth_counts_what_waits(bus: MessageBus) -> None:
     await bus.declare("empty", ["review.decided"])
     gate = asyncio.Event()

@@ -332,10 +332,13 @@ async def test_a_broker_without_memory_refuses_publishers_and_lets_consumers_go_
         await until(lambda: inbox.ids == ["before"])
         with pytest.raises(Unavailable):
             await bus.publish([message("refused")])
+        with pytest.raises(Unavailable):
+            await bus.ping()
     finally:
         server.have_memory_again()
 
     async def goes_on() -> bool:
+        await bus.ping()
         await bus.publish([message("after")])
         return "after" in inbox.ids
 

@@ -125,11 +125,17 @@ class RabbitBus:
         if self._hints is not None and self._sending.is_up:
             self._hints.send(envelope)
 
+    async def ping(self) -> None:
+        """By one round trip on each connection: a broker that is out of memory or disk blocks the publishing one alone.
+        No more than that, because probes ask every few seconds."""
+        await self._check_publishing()
+        await self._count(self._topology.bindings)
+
     async def depth(self) -> dict[str, int]:
         """Those that wait in the queues themselves: neither what is being handled, nor what is delayed."""
         queues = await self._bindings.queues()
-        async with self._counting_turn:
-            return {queue: count for queue in queues if (count := await self._count(queue)) is not None}
+        counts = {queue: await self._count(self._topology.queue(queue)) for queue in queues}
+        return {queue: count for queue, count in counts.items() if count is not None}
 
     async def dead_letters(self, limit: int = 100) -> list[DeadLetter]:
         return await self._dead_letters.newest(limit)
@@ -141,15 +147,16 @@ class RabbitBus:
         await self._dead_letters.drop(dead_letter_id)
 
     async def _count(self, queue: str) -> int | None:
-        """None for a queue that somebody has deleted."""
-        if self._counting is None or self._counting.is_closed:
-            self._counting = await self._taking.channel()
-        async with answering(f"counting queue {queue}"):
-            try:
-                found = await self._counting.declare_queue(self._topology.queue(queue), passive=True)
-            except ChannelNotFoundEntity:
-                return None
-        return found.declaration_result.message_count
+        """By its whole name. None for a queue that somebody has deleted."""
+        async with self._counting_turn:
+            if self._counting is None or self._counting.is_closed:
+                self._counting = await self._taking.channel()
+            async with answering(f"counting {queue}"):
+                try:
+                    found = await self._counting.declare_queue(queue, passive=True)
+                except ChannelNotFoundEntity:
+                    return None
+            return found.declaration_result.message_count
 
     async def _prepare(self) -> None:
         """Also this is tried again for a while: a broker that has just come up may still look for its queues."""

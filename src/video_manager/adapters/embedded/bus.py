@@ -89,6 +89,9 @@ class SqliteBus:
     async def hint(self, envelope: Envelope) -> None:
         self._watchers.tell(envelope)
 
+    async def ping(self) -> None:
+        await self._table.depth()
+
     async def depth(self) -> dict[str, int]:
         found = await self._table.depth()
         taken = {queue: len(one.seqs) for queue, one in self._taken.items()}
