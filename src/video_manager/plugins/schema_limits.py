@@ -14,6 +14,8 @@ MAX_NODES = 5_000
 MAX_DEPTH = 24
 MAX_OPTIONS = 100
 MAX_PATTERN = 200
+MAX_REPEATS = 1000
+"""Characters that the `{n}` of a pattern stand for together: each may be tried at every place of a long text."""
 _DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
 _REFUSED = frozenset({"$id", "$anchor", "$dynamicRef", "$dynamicAnchor", "$recursiveRef", "$vocabulary",
@@ -24,7 +26,11 @@ _MAPS = frozenset({"properties", "$defs", "definitions", "dependentSchemas"})
 _DATA = frozenset({"default", "const", "enum", "examples", "x-draw"})
 """Keywords that hold values, in which nothing is a keyword."""
 _OPTION = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,59}")
-_ATOM = r"(?:\\[^0-9kguxUNpP]|\[\^?\]?(?:\\.|[^\]\\])*\]|[^()|*+?{}\[\]\\])"
+_NAMED_PART = re.compile(r"#/(?:\$defs|definitions)/[A-Za-z0-9_.-]+")
+"""The only references: into anything else they could make a schema of a value, which nobody has looked at, and with
+escapes they could lead elsewhere for the library that follows them."""
+_ATOM = r"(?:\\[^0-9kguxUNpP]|\[\^?+\]?+(?:\\.|[^\]\\])*+\]|[^()|*+?{}\[\]\\])"
+"""Each text is read in one way only: this expression itself must not take long either."""
 _FIXED = rf"{_ATOM}(?:\{{\d{{1,3}}\}})?"
 _VARIABLE = rf"{_ATOM}(?:[*+?]|\{{\d{{1,3}},\d{{0,3}}\}})"
 _LINEAR_PATTERN = re.compile(rf"\^(?:{_FIXED})*(?:{_VARIABLE})?(?:{_FIXED})*")
@@ -94,16 +100,23 @@ def _faults(schema: Any) -> Iterator[str]:
 def _fault(keyword: str, value: Any) -> str | None:
     if keyword in _REFUSED:
         return f"{keyword} is not supported in option schemas"
-    if keyword == "$ref" and not re.fullmatch(r"#/[^#]+", value):
-        return f"$ref {value!r} leaves the schema or means all of it; only references such as #/$defs/name are allowed"
-    if keyword == "pattern" and (len(value) > MAX_PATTERN or not _LINEAR_PATTERN.fullmatch(value)):
+    if keyword == "$ref" and not _NAMED_PART.fullmatch(value):
+        return f"$ref {value!r} is not supported; only references such as #/$defs/name are, without escapes"
+    if keyword == "pattern" and not _is_quick(value):
         return (
             f"the pattern {value[:60]!r} is not supported: it must begin with ^, have no groups and no |, and at most "
-            "one part of variable length (*, +, ?, {m,n}); check more in your worker"
+            f"one part of variable length (*, +, ?, {{m,n}}), and no more than {MAX_REPEATS} characters by {{n}}; check "
+            "more in your worker"
         )
     if keyword == "x-draw" and not _can_be_drawn(value):
         return "x-draw must be a list of texts, numbers or booleans to draw from"
     return None
+
+
+def _is_quick(pattern: str) -> bool:
+    if len(pattern) > MAX_PATTERN or not _LINEAR_PATTERN.fullmatch(pattern):
+        return False
+    return sum(int(count) for count in re.findall(r"\{(\d+)", pattern)) <= MAX_REPEATS
 
 
 def _can_be_drawn(value: Any) -> bool:
