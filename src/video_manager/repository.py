@@ -24,6 +24,9 @@ V = TypeVar("V")
 CHANGE_TRIES = 20
 """How often `change` loads and decides again when somebody else was faster."""
 
+ADD_TRIES = 3
+"""How often `add_if_absent` meets a document that is gone when it looks."""
+
 MAX_PAGE = 500
 """The largest page a caller may ask for."""
 
@@ -83,13 +86,18 @@ class Repository(Generic[T]):
     async def add_if_absent(self, value: T, messages: Sequence[Envelope] = (), handled: str | None = None) -> bool:
         """Insert; False, without effect, when the id is there already. A taken unique value of another one raises
         AlreadyExists."""
-        try:
-            await self.add(value, messages, handled)
-        except AlreadyExists:
-            if await self._store.get(self._spec.name, str(stored_body(value)["id"])) is None:
-                raise
-            return False
-        return True
+        for attempt in range(1, ADD_TRIES + 1):
+            try:
+                await self.add(value, messages, handled)
+            except AlreadyExists:
+                if await self._store.get(self._spec.name, str(stored_body(value)["id"])) is not None:
+                    return False
+                # Removed in this very moment, or it is another one's unique value: then it is taken again.
+                if attempt == ADD_TRIES:
+                    raise
+            else:
+                return True
+        raise AssertionError("unreachable: the last try returns or raises")
 
     async def get(self, id: str) -> Loaded[T] | None:
         stored = await self._store.get(self._spec.name, id)

@@ -23,7 +23,7 @@ from video_manager.errors import (
     StaleRevision,
     VideoManagerError,
 )
-from video_manager.ports import CollectionSpec, Op, Query, Where
+from video_manager.ports import CollectionSpec, Op, Query, Stored, Where
 from video_manager.repository import CHANGE_TRIES, MAX_PAGE, Change, Loaded, Repository, instant_text, stored_body
 
 NOON = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
@@ -132,6 +132,27 @@ async def test_add_if_absent(stories: Repository[Story]) -> None:
     assert (await stories.load("a")).value.n == 1
     with pytest.raises(AlreadyExists, match="email"):
         await stories.add_if_absent(Story(id="b", email="x@y"))
+
+
+class RemovedMeanwhile(SqliteDocuments):
+    """Another process removes the document between the refused insert and the look at it."""
+
+    async def get(self, collection: str, id: str) -> Stored | None:
+        await self.delete(collection, id)
+        return await super().get(collection, id)
+
+
+async def test_add_if_absent_meets_a_document_that_is_removed(tmp_path: Path) -> None:
+    store = RemovedMeanwhile(tmp_path / "documents.sqlite")
+    await store.open()
+    try:
+        stories = Repository(store, STORIES, Story)
+        await stories.register()
+        await stories.add(Story(id="a", n=1))
+        assert await stories.add_if_absent(Story(id="a", n=2))
+        assert [one.value.n for one in await stories.find(Query())] == [2]
+    finally:
+        await store.close()
 
 
 async def test_what_is_missing_is_named_in_the_singular(stories: Repository[Story], store: SqliteDocuments) -> None:

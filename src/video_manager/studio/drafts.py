@@ -1,9 +1,11 @@
 """What a person typed and did not send yet survives a reload and a restart."""
 
+import contextlib
 from typing import Any
 
 from video_manager.domain.access import Actor
 from video_manager.domain.model import Frozen, Instant, derived_id
+from video_manager.errors import NotFound
 from video_manager.ports import Clock, CollectionSpec, DocumentStore
 from video_manager.repository import Repository
 
@@ -46,7 +48,8 @@ class Drafts:
         await self._open()
         draft = Draft(id=_id(actor, place), owner=actor.id, place=place, values=values, updated_at=self._clock.now())
         if not await self._drafts.add_if_absent(draft):
-            await self._drafts.change(draft.id, lambda _old: draft)
+            with contextlib.suppress(NotFound):  # sent in this moment, by another page of the same person
+                await self._drafts.change(draft.id, lambda _old: draft)
 
     async def forget(self, actor: Actor, place: str) -> None:
         await self._open()
