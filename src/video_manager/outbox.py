@@ -7,6 +7,7 @@ from collections import deque
 from collections.abc import Iterable, Sequence
 from datetime import timedelta
 
+from video_manager.contracts.envelope import Envelope
 from video_manager.errors import NotFound, PermanentError, Unavailable
 from video_manager.held_messages import HeldMessages, Key, key_of
 from video_manager.ports import Clock, DocumentStore, MessageBus, Unsent
@@ -16,6 +17,11 @@ BATCH = 200
 
 MOST_IN_HAND = 20_000
 """More messages than this are not kept in memory: the sweep finds them in their documents."""
+
+MARK_SECONDS = 0.25
+"""What was published is marked as sent so much later, all of it in one write for each collection: marking each at once
+cost as many writes as the work itself. A crash before repeats those messages. A sweep leaves alone what is younger than
+`sweep_seconds`, so this has to be well below."""
 
 LONGEST_PAUSE_SECONDS = 10.0
 """A broker or a store that is away is tried again at least this often."""
@@ -53,7 +59,10 @@ class OutboxRelay:
         self._held = HeldMessages(clock, min(_FIRST_SECONDS, sweep_seconds))
         self._written: deque[Unsent] = deque()
         self._in_hand: set[Key] = set()
-        self._marking: asyncio.Task[None] | None = None
+        self._mark_seconds = min(MARK_SECONDS, sweep_seconds / 10)
+        self._sent: list[Unsent] = []
+        self._something_sent = asyncio.Event()
+        self._marking = asyncio.Lock()
         self._woken = asyncio.Event()
         self._stopping = False
         self._remembers = False
@@ -71,6 +80,7 @@ class OutboxRelay:
         self._tasks = [
             asyncio.create_task(self._relay(), name="outbox relay"),
             asyncio.create_task(self._tick(), name="outbox sweep"),
+            asyncio.create_task(self._keep_marking(), name="outbox marks"),
         ]
 
     async def stop(self) -> None:
@@ -79,9 +89,11 @@ class OutboxRelay:
             return
         self._stopping = True
         self._woken.set()
-        relay, tick = self._tasks
+        relay, tick, marks = self._tasks
         tick.cancel()
         await asyncio.gather(relay, tick, return_exceptions=True)
+        marks.cancel()  # not before: it may be writing down what has just been sent
+        await asyncio.gather(marks, return_exceptions=True)
         self._tasks = []
 
     async def lag_seconds(self) -> float:
@@ -121,11 +133,9 @@ class OutboxRelay:
             async with asyncio.timeout(LAST_SECONDS):
                 while self._written:
                     await self._send_some()
-                await self._marked()
+                await self._mark_sent()
         except Exception as error:  # noqa: BLE001 - the messages stay in their documents
             _log.warning("the last messages stay in their outboxes: %s", str(error) or "the bus takes too long")
-        if self._marking is not None:
-            self._marking.cancel()
         self._drop_memory()
 
     def _fall_behind(self, error: Exception) -> None:
@@ -162,7 +172,7 @@ class OutboxRelay:
 
     async def _sweep_some(self) -> None:
         """What was left behind, some documents at once."""
-        await self._marked()  # else it would be read again
+        await self._mark_sent()  # else it would be read again
         mine = frozenset(self._in_hand)
         limit = BATCH + self._held.documents
         before = None if self._alone else self._clock.now() - timedelta(seconds=self._sweep_seconds)
@@ -196,7 +206,9 @@ class OutboxRelay:
             except (NotFound, PermanentError):
                 suspects += usual  # One of them. Those published twice carry the same id.
             else:
-                await self._mark_sent(usual)
+                self._note_sent(usual)
+                if len(self._sent) >= BATCH:
+                    await self._mark_sent()  # the store keeps up with the bus
         await asyncio.gather(*(self._send_singly(document) for document in suspects))
 
     async def _send_singly(self, document: Unsent) -> None:
@@ -212,21 +224,34 @@ class OutboxRelay:
         finally:
             await self._write_sent([Unsent(document.collection, document.id, tuple(sent))])
 
-    async def _mark_sent(self, documents: Sequence[Unsent]) -> None:
-        """Mark them while the next ones are published already."""
-        await self._marked()
-        self._marking = asyncio.create_task(self._write_sent(documents), name="mark as sent")
+    # ---- what was sent ----------------------------------------------------------------------------------
 
-    async def _marked(self) -> None:
-        marking, self._marking = self._marking, None
-        if marking is not None:
-            await marking
+    def _note_sent(self, documents: Sequence[Unsent]) -> None:
+        self._sent += documents
+        self._something_sent.set()
+
+    async def _keep_marking(self) -> None:
+        while True:
+            await self._something_sent.wait()
+            self._something_sent.clear()
+            await self._clock.sleep(self._mark_seconds)
+            try:
+                await self._mark_sent()
+            except Exception as error:  # noqa: BLE001 - as in `_relay`; what is not marked is swept and sent again
+                self._fall_behind(error)
+
+    async def _mark_sent(self) -> None:
+        """All that was sent so far; when it returns, a sweep will not find it again."""
+        async with self._marking:
+            sent, self._sent = self._sent, []
+            if sent:
+                await self._write_sent(sent)
 
     async def _write_sent(self, documents: Sequence[Unsent]) -> None:
-        ids: dict[tuple[str, str], list[str]] = {}
-        for collection, id, message_id in _keys(documents):
-            ids.setdefault((collection, id), []).append(message_id)
-        await asyncio.gather(*(self._store.mark_sent(*document, messages) for document, messages in ids.items()))
+        messages: dict[tuple[str, str], list[Envelope]] = {}
+        for document in documents:
+            messages.setdefault((document.collection, document.id), []).extend(document.messages)
+        await self._store.mark_all_sent([Unsent(*key, tuple(sent)) for key, sent in messages.items() if sent])
         for key in _keys(documents):
             self._in_hand.discard(key)
             self._held.release(key)

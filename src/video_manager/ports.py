@@ -139,6 +139,11 @@ class DocumentStore(Protocol):
         """Remove sent messages from the outbox. Does not change the revision."""
         ...
 
+    async def mark_all_sent(self, sent: Sequence[Unsent]) -> None:
+        """`mark_sent` for the messages of many documents, each named once, in one write for each collection. A crash
+        may leave some of them as they were."""
+        ...
+
     async def oldest_unsent(self) -> datetime | None:
         """The time of the longest waiting message: the lag of the outbox."""
         ...

@@ -12,7 +12,7 @@ from video_manager.adapters.embedded.documents import SqliteDocuments
 from video_manager.adapters.embedded.queue_consumer import Backoff
 from video_manager.contracts.envelope import Envelope
 from video_manager.domain.model import Frozen
-from video_manager.messaging import OutboxRelay
+from video_manager.outbox import OutboxRelay
 from video_manager.ports import CollectionSpec, Subscription
 from video_manager.repository import Change, Repository
 

@@ -22,7 +22,7 @@ from video_manager.contracts.events import RenderFinished, VersionReady
 from video_manager.errors import PermanentError
 from video_manager.messaging import HandlerTable
 from video_manager.outbox import OutboxRelay
-from video_manager.ports import CollectionSpec, Op, Subscription, Where
+from video_manager.ports import CollectionSpec, Op, Subscription, Unsent, Where
 
 KILLS = 8
 WRITES = 150
@@ -78,9 +78,9 @@ async def until(holds: Callable[[], bool], timeout_seconds: float = 10) -> None:
         await asyncio.sleep(0.005)
 
 
-async def until_empty(store: SqliteDocuments) -> None:
+async def until_empty(store: SqliteDocuments, but: Sequence[str] = ()) -> None:
     for _ in range(1000):
-        if not await store.unsent():
+        if [one.id for document in await store.unsent() for one in document.messages] == list(but):
             return
         await asyncio.sleep(0.01)
     raise AssertionError(f"still waiting: {await store.unsent()}")
@@ -127,8 +127,7 @@ async def test_a_message_that_nobody_handles_holds_up_nobody(system: System) -> 
     for n in range(130):
         await system.store.insert("things", f"b{n}", {"id": f"b{n}"}, outbox=[message(f"n{n}")])
     await until(lambda: len(set(system.got)) == 132)
-    (waiting,) = await system.store.unsent()
-    assert [one.id for one in waiting.messages] == ["stuck"]
+    await until_empty(system.store, but=["stuck"])
 
     await system.bus.declare("workers", ["render.story"])
     await until_empty(system.store)
@@ -200,6 +199,70 @@ async def test_what_is_written_is_published_once_and_from_memory(system: System)
     await until_empty(system.store)
     published = [id for batch in system.bus.published for id in batch]
     assert sorted(published) == sorted(f"{letter}{n}" for letter in "mn" for n in range(100))
+
+
+class MarkedStore(SqliteDocuments):
+    """Remembers how many documents each write marked; the first ones fail, as often as told."""
+
+    failures = 0
+    marks: list[int]
+
+    async def mark_all_sent(self, sent: Sequence[Unsent]) -> None:
+        self.marks.append(len(sent))
+        if self.failures:
+            self.failures -= 1
+            raise ConnectionError("the store is away")
+        await super().mark_all_sent(sent)
+
+
+@pytest.fixture
+async def marked(tmp_path: Path) -> AsyncIterator[MarkedStore]:
+    store = MarkedStore(tmp_path / "marked.db")
+    store.marks = []
+    await store.open()
+    await store.register(CollectionSpec("things"))
+    yield store
+    await store.close()
+
+
+async def test_what_was_sent_is_marked_together(system: System, marked: MarkedStore) -> None:
+    clock = VirtualClock()
+    await system.consume("version.*")
+    relay = OutboxRelay(marked, system.bus, clock)
+    await relay.start()
+    for n in range(20):
+        await marked.insert("things", f"{n}", {"id": f"{n}"}, outbox=[message(f"m{n}", time=clock.now())])
+        await until(lambda sent=n: len(system.got) > sent)  # type: ignore[misc]  # each published by itself
+    assert marked.marks == []
+    await clock.advance(0.3)
+    await until_empty(marked)
+    assert marked.marks == [20]
+    assert not relay._in_hand
+    await relay.stop()
+
+
+async def test_what_could_not_be_marked_is_sent_again(system: System, marked: MarkedStore) -> None:
+    await system.consume("version.*")
+    marked.failures = 1
+    relay = OutboxRelay(marked, system.bus, SystemClock(), sweep_seconds=0.05)
+    await relay.start()
+    await marked.insert("things", "a", {"id": "a"}, outbox=[message("m1")])
+    await until_empty(marked)
+    await marked.replace("things", "a", 1, {"id": "a"}, outbox=[message("m2")])
+    await until_empty(marked)
+    await until(lambda: system.got == ["m1", "m1", "m2"])
+    await relay.stop()
+
+
+async def test_a_stop_marks_what_was_sent(system: System, marked: MarkedStore) -> None:
+    clock = VirtualClock()
+    await system.consume("version.*")
+    relay = OutboxRelay(marked, system.bus, clock)
+    await relay.start()
+    await marked.insert("things", "a", {"id": "a"}, outbox=[message("m", time=clock.now())])
+    await until(lambda: system.got == ["m"])
+    await relay.stop()
+    assert await marked.unsent() == []
 
 
 class GatedBus(SqliteBus):

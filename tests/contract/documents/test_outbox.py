@@ -1,5 +1,6 @@
 """Outbox: written with the body, emptied without touching it."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from tests.contract.messages import message
@@ -35,6 +36,26 @@ async def test_marking_as_sent_keeps_body_and_revision(store: DocumentStore) -> 
     await store.mark_sent("things", "nobody", ["m2"])
     assert await store.unsent() == []
     await store.replace("things", "a", 1, {"id": "a"})
+
+
+async def test_the_messages_of_many_documents_are_marked_together(store: DocumentStore) -> None:
+    await store.register(CollectionSpec("others"))
+    for collection, id in (("things", "a"), ("things", "b.c'$\""), ("others", "a"), ("others", "untouched")):
+        await store.insert(collection, id, {"id": id}, outbox=[message(f"{collection} {id} {n}") for n in (1, 2)])
+    waiting = {(one.collection, one.id): one for one in await store.unsent()}
+    both, odd, other = (waiting[key] for key in (("things", "a"), ("things", "b.c'$\""), ("others", "a")))
+    gone = Unsent("things", "nobody", (message("m"),))
+    await store.mark_all_sent([both, gone, replace(odd, messages=odd.messages[:1]), replace(other, messages=())])
+    left = {(one.collection, one.id): [sent.id for sent in one.messages] for one in await store.unsent()}
+    assert left == {
+        ("things", "b.c'$\""): ["things b.c'$\" 2"],
+        ("others", "a"): ["others a 1", "others a 2"],
+        ("others", "untouched"): ["others untouched 1", "others untouched 2"],
+    }
+    stored = await store.get("things", "a")
+    assert stored is not None
+    assert stored.revision == 1
+    await store.mark_all_sent([])
 
 
 async def test_a_message_written_while_others_are_sent_stays(store: DocumentStore) -> None:

@@ -4,6 +4,7 @@ Its fields: `_id`, `revision`, `write` (which write made this revision), `body` 
 document_bodies), `inbox`, `outbox`, `waiting`.
 """
 
+import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
@@ -182,10 +183,17 @@ class MongoDocuments:
         return [Unsent(one["collection"], one["_id"], boxes.unpacked(one["outbox"])) for one in found]
 
     async def mark_sent(self, collection: str, id: str, message_ids: Sequence[str]) -> None:
+        await self._mark_sent(collection, [_mark(id, message_ids)])
+
+    async def mark_all_sent(self, sent: Sequence[Unsent]) -> None:
+        by_collection: dict[str, list[pymongo.UpdateOne]] = {}
+        for one in sent:
+            by_collection.setdefault(one.collection, []).append(_mark(one.id, [message.id for message in one.messages]))
+        await asyncio.gather(*(self._mark_sent(collection, marks) for collection, marks in by_collection.items()))
+
+    async def _mark_sent(self, collection: str, marks: Sequence[pymongo.UpdateOne]) -> None:
         with explained():
-            await self._collection(self._spec(collection)).update_one(
-                {"_id": {"$eq": id}, **boxes.IS_WAITING}, boxes.without(message_ids)
-            )
+            await self._collection(self._spec(collection)).bulk_write(marks, ordered=False)
 
     async def oldest_unsent(self) -> datetime | None:
         longest = await self.unsent(limit=1)
@@ -229,6 +237,10 @@ def _unique_index(path: str) -> str:
 def _stored(document: Document) -> Stored:
     inbox = frozenset(document.get("inbox", ()))
     return Stored(document["_id"], document["revision"], bodies.body_of(document), inbox)
+
+
+def _mark(id: str, message_ids: Sequence[str]) -> pymongo.UpdateOne:
+    return pymongo.UpdateOne({"_id": {"$eq": id}, **boxes.IS_WAITING}, boxes.without(message_ids))
 
 
 def _named(collection: str, id: str) -> str:

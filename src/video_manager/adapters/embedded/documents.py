@@ -205,6 +205,20 @@ class SqliteDocuments:
             (json.dumps(list(message_ids)), id),
         )
 
+    async def mark_all_sent(self, sent: Sequence[Unsent]) -> None:
+        ids: dict[str, dict[str, list[str]]] = {}
+        for one in sent:
+            ids.setdefault(one.collection, {})[one.id] = [message.id for message in one.messages]
+        for collection, by_document in ids.items():
+            table = self._table(collection)
+            # Not UPDATE FROM, which the SQLite of some supported systems does not know.
+            await self._write(
+                f"UPDATE {table} SET outbox = messages_without(outbox, "  # noqa: S608 - checked name
+                f"(SELECT value FROM json_each(?1) WHERE key = {table}.id)) "
+                f"WHERE id IN (SELECT key FROM json_each(?1)) AND outbox IS NOT NULL",
+                (json.dumps(by_document),),
+            )
+
     async def oldest_unsent(self) -> datetime | None:
         longest = await self.unsent(limit=1)
         return longest[0].messages[0].time if longest else None
