@@ -8,7 +8,7 @@ from tests.contract.bus.backends import FIRST_DELAY_SECONDS, LONGEST_DELAY_SECON
 from tests.contract.bus.inbox import Inbox, quiet, until
 from tests.contract.messages import message
 
-from video_manager.errors import NotFound, PermanentError, RetryableError
+from video_manager.errors import NotFound, PermanentError, RetryableError, StorageFull, Unavailable
 from video_manager.ports import DeadLetter, MessageBus, Subscription
 
 
@@ -106,6 +106,20 @@ async def test_too_many_attempts_make_a_dead_letter(bus: MessageBus, failure: Ex
     assert dead.attempts == 3
     await quiet()
     assert inbox.ids == ["m"] * 3
+
+
+@pytest.mark.parametrize("failure", [Unavailable("MongoDB does not answer"), StorageFull("the disk is full")])
+async def test_a_store_that_is_away_for_long_costs_a_message_none_of_its_attempts(
+    bus: MessageBus, failure: Exception
+) -> None:
+    inbox = Inbox(RetryableError("busy"), *[failure] * 5)
+    await bus.consume(Subscription("q", ("version.created",), inbox, max_attempts=3))
+    await bus.publish([message("m")])
+    await until(lambda: len(inbox.got) == 7)
+    await quiet(2 * LONGEST_DELAY_SECONDS)
+    assert inbox.ids == ["m"] * 7
+    assert await bus.dead_letters() == []
+    assert (await bus.depth())["q"] == 0
 
 
 async def test_one_queue_failing_leaves_the_other_alone(bus: MessageBus) -> None:

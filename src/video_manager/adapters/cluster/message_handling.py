@@ -85,15 +85,14 @@ class MessageHandling:
         return lambda: self._means.dead_letters.bury(message, self._name, reason, attempts)
 
     def _after_failure(self, message: AbstractIncomingMessage, envelope: Envelope, error: Exception) -> _Write:
-        failed = _attempts(message) + 1
+        before = _attempts(message)
+        failed, delay_seconds = self._means.backoff.after(error, before)
         if failed >= self._subscription.max_attempts:
             return self._burial(message, f"gave up after {failed} attempts; the last said: {_reason(error)}")
         expected = isinstance(error, RetryableError)
-        named = error.retry_after_seconds if isinstance(error, RetryableError) else None
-        delay_seconds = named if named is not None else self._means.backoff.delay_seconds(failed)
         _log.warning(
             "attempt %d of %s (%s) in %s failed, next in %.1f s: %s",
-            failed, envelope.id, envelope.type, self._name, delay_seconds, _reason(error),
+            before + 1, envelope.id, envelope.type, self._name, delay_seconds, _reason(error),
             exc_info=None if expected else error,
         )  # fmt: skip
         again = persistent(

@@ -111,9 +111,9 @@ class MessageTable:
     async def remove(self, seq: int) -> None:
         await self._write(Step(_DELETE, [(seq,)]))
 
-    async def delay(self, row: Row, due_at: float) -> None:
-        """Count a failed attempt; the message can be taken again from `due_at` (Unix time)."""
-        await self._write(Step(_DELAY, [(due_at, row.attempts + 1, row.seq)]))
+    async def delay(self, row: Row, attempts: int, due_at: float) -> None:
+        """So many attempts have failed; the message can be taken again from `due_at` (Unix time)."""
+        await self._write(Step(_DELAY, [(due_at, attempts, row.seq)]))
 
     async def bury(self, row: Row, reason: str) -> None:
         died_at = datetime.now(UTC).isoformat()

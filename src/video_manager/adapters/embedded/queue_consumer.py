@@ -11,12 +11,14 @@ from pydantic import ValidationError
 
 from video_manager.adapters.embedded.message_table import MessageTable, Row
 from video_manager.contracts.envelope import Envelope
-from video_manager.errors import PermanentError, RetryableError
+from video_manager.errors import PermanentError, RetryableError, StorageFull, Unavailable
 from video_manager.ports import Subscription
 
 _log = logging.getLogger(__name__)
 
 _SETTLE_RETRY_SECONDS = 1.0
+_STORE_AWAY = 4
+"""Messages wait for a store as if this was their fourth failure: 8 s at most, by the usual delays."""
 
 
 @dataclass(frozen=True)
@@ -29,6 +31,15 @@ class Backoff:
     def delay_seconds(self, failed_attempts: int) -> float:
         plain = min(self.first_seconds * 2.0 ** min(failed_attempts - 1, 30), self.longest_seconds)
         return plain * random.uniform(0.75, 1.0)  # noqa: S311 - no secret
+
+    def after(self, error: Exception, attempts: int) -> tuple[int, float]:
+        """After an attempt that followed `attempts` failed ones: how many have failed now, and the delay in seconds. A
+        store that is away or full says nothing about the message: however long that lasts, it is none of its failures.
+        """
+        if isinstance(error, Unavailable | StorageFull):
+            return attempts, self.delay_seconds(_STORE_AWAY)
+        named = error.retry_after_seconds if isinstance(error, RetryableError) else None
+        return attempts + 1, named if named is not None else self.delay_seconds(attempts + 1)
 
 
 @dataclass
@@ -147,24 +158,22 @@ class QueueConsumer:
         return lambda: self._table.remove(row.seq)
 
     def _after_failure(self, row: Row, envelope: Envelope, error: Exception) -> Callable[[], Awaitable[None]]:
-        failed = row.attempts + 1
+        failed, delay = self._backoff.after(error, row.attempts)
         expected = isinstance(error, RetryableError)
         if failed >= self._subscription.max_attempts:
             reason = f"gave up after {failed} attempts; the last said: {_reason(error)}"
             _log.warning("%s (%s) is now a dead letter of %s: %s", envelope.id, envelope.type, self.queue, reason)
             return lambda: self._table.bury(row, reason)
-        named = error.retry_after_seconds if isinstance(error, RetryableError) else None
-        delay = named if named is not None else self._backoff.delay_seconds(failed)
         _log.warning(
             "attempt %d of %s (%s) in %s failed, next in %.1f s: %s",
-            failed, envelope.id, envelope.type, self.queue, delay, _reason(error),
+            row.attempts + 1, envelope.id, envelope.type, self.queue, delay, _reason(error),
             exc_info=None if expected else error,
         )  # fmt: skip
-        return lambda: self._delay(row, delay)
+        return lambda: self._delay(row, failed, delay)
 
-    async def _delay(self, row: Row, delay_seconds: float) -> None:
+    async def _delay(self, row: Row, failed: int, delay_seconds: float) -> None:
         due_at = time.time() + delay_seconds
-        await self._table.delay(row, due_at)
+        await self._table.delay(row, failed, due_at)
         self._on_delay(due_at)
 
     async def _settle(self, write: Callable[[], Awaitable[None]]) -> None:
