@@ -105,8 +105,8 @@ def _fault(keyword: str, value: Any) -> str | None:
     if keyword == "pattern" and not _is_quick(value):
         return (
             f"the pattern {value[:60]!r} is not supported: it must begin with ^, have no groups and no |, and at most "
-            f"one part of variable length (*, +, ?, {{m,n}}), and no more than {MAX_REPEATS} characters by {{n}}; check "
-            "more in your worker"
+            f"one part of variable length (*, +, ?, {{m,n}}), and no more than {MAX_REPEATS} characters by {{n}}; "
+            "check more in your worker"
         )
     if keyword == "x-draw" and not _can_be_drawn(value):
         return "x-draw must be a list of texts, numbers or booleans to draw from"
