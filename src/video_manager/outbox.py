@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from datetime import timedelta
 
 from video_manager.contracts.envelope import Envelope
-from video_manager.errors import NotFound, PermanentError, Unavailable
+from video_manager.errors import NotFound, PermanentError
 from video_manager.held_messages import HeldMessages, Key, key_of
 from video_manager.ports import Clock, DocumentStore, MessageBus, Unsent
 
@@ -146,10 +146,7 @@ class OutboxRelay:
         self._sweep_at = self._clock.monotonic() + self._spread(delay)
         self._drop_memory()
         self._remembers = False
-        _log.warning(
-            "messages wait in their outboxes, next try in %.0f s: %s", delay, error,
-            exc_info=None if isinstance(error, Unavailable) else error,
-        )  # fmt: skip
+        _log.warning("messages wait in their outboxes, next try in %.0f s: %s", delay, error, exc_info=error)
 
     def _drop_memory(self) -> None:
         self._written.clear()

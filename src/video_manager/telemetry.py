@@ -11,12 +11,14 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from copy import copy
 from datetime import UTC, datetime
 from typing import Any, TextIO
 
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, GCCollector, PlatformCollector, ProcessCollector
 from prometheus_client.exposition import generate_latest
 
+from video_manager.errors import Unavailable
 from video_manager.settings import Settings
 
 request_id: ContextVar[str | None] = ContextVar("request_id", default=None)
@@ -78,11 +80,26 @@ def _extra(record: logging.LogRecord) -> dict[str, Any]:
     return {name: value for name, value in vars(record).items() if name not in _STANDARD_FIELDS}
 
 
+def _without_stack_of_outages(record: logging.LogRecord) -> logging.LogRecord:
+    """A server that is away for a minute is no mistake of ours: what was tried and why it failed say all, and stack
+    traces of it by the hundred would hide those that matter."""
+    error = record.exc_info[1] if record.exc_info else None
+    if not isinstance(error, Unavailable):
+        return record
+    short, text = copy(record), record.getMessage()
+    short.exc_info = short.exc_text = None
+    short.msg, short.args = (text if str(error) in text else f"{text}: {error}"), None
+    return short
+
+
 class TextFormatter(logging.Formatter):
     """`16:03:11 WARNING publishing: text (video 8f3c)`, one line but for stack traces."""
 
     def __init__(self) -> None:
         super().__init__("%(asctime)s %(levelname)-7s %(name)s: %(message)s", datefmt="%H:%M:%S")
+
+    def format(self, record: logging.LogRecord) -> str:
+        return super().format(_without_stack_of_outages(record))
 
     def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 - the library's name
         text = super().formatMessage(record)
@@ -98,6 +115,7 @@ class JsonFormatter(logging.Formatter):
     """One JSON object a line: time, level, logger, message, ids, whatever `extra` named, and the exception."""
 
     def format(self, record: logging.LogRecord) -> str:
+        record = _without_stack_of_outages(record)
         line: dict[str, Any] = {
             "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
             "level": record.levelname,

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from video_manager import telemetry
+from video_manager.errors import Unavailable
 from video_manager.settings import Settings
 
 
@@ -47,6 +48,17 @@ def test_json_lines_hold_everything(log: io.StringIO) -> None:
     assert (line["correlation_id"], line["job"]) == ("v1", "j1")
     assert "ValueError: invalid literal" in line["exception"]
     assert line["time"].endswith("+00:00")
+
+
+@pytest.mark.parametrize("as_json", [False, True])
+def test_a_server_that_is_away_is_one_line_with_its_reason(log: io.StringIO, as_json: bool) -> None:
+    telemetry.configure_logging(Settings(log_json=as_json), log)
+    error = Unavailable("MongoDB does not answer")
+    logging.getLogger("manager").warning("jobs could not be %s", "looked at", exc_info=error)
+    logging.getLogger("manager").warning("again: %s", error, exc_info=error)
+    lines = log.getvalue().splitlines()
+    texts = [json.loads(line)["message"] if as_json else line.partition("manager: ")[2] for line in lines]
+    assert texts == ["jobs could not be looked at: MongoDB does not answer", "again: MongoDB does not answer"]
 
 
 def test_the_level_is_the_settings(log: io.StringIO) -> None:
