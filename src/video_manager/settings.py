@@ -65,7 +65,9 @@ class Settings(BaseSettings):
     host: str = Field("127.0.0.1", description="Address to listen on; loopback only unless told otherwise.")
     port: int = Field(8800, ge=1, le=65535, description="Port of the studio, the API and the site.")
     public_url: str | None = Field(
-        None, description="Address under which people reach the system, for links; default: the host and port."
+        None,
+        description="Address under which people reach the system, for links; default: the host and port. "
+        "A service that runs by itself needs it.",
     )
     allowed_origins: Words = Field(
         (), description="Further origins (https://studio.example.org) that may use the API with a session."

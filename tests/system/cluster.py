@@ -46,13 +46,14 @@ class ServiceProcess:
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self.log_path = folder / f"{service}-{self.port}.log"
-        self._environment = {**environment, "VIDEO_MANAGER_PORT": str(self.port)}
+        self._environment = environment
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
         command = [sys.executable, "-m", "video_manager", "run", self.service, *self.arguments]
+        environment = {**self._environment, "VIDEO_MANAGER_PORT": str(self.port)}
         with self.log_path.open("ab") as log:
-            self._process = subprocess.Popen(command, env=self._environment, stdout=log, stderr=log)
+            self._process = subprocess.Popen(command, env=environment, stdout=log, stderr=log)
 
     @property
     def pid(self) -> int:
@@ -105,7 +106,8 @@ class RunningCluster:
         self.servers = servers
         values = {
             "profile": "cluster", "data_dir": str(self.data_dir), "admin_password": PASSWORD,
-            "session_secret": "s" * 40, "published_dir": str(folder / "published"), "sample_video": "false",
+            "session_secret": "s" * 40, "public_url": "http://127.0.0.1:8800",
+            "published_dir": str(folder / "published"), "sample_video": "false",
             **servers.settings, **settings,
         }  # fmt: skip
         self.environment = {
@@ -114,6 +116,8 @@ class RunningCluster:
         }
         counts = counts or {}
         self.processes = [self._process(service) for service in SERVICES for _ in range(counts.get(service, 1))]
+        if front := self.of("studio") or self.of("gateway"):
+            self.environment["VIDEO_MANAGER_PUBLIC_URL"] = front[0].url
 
     def _process(self, service: str, *arguments: str) -> ServiceProcess:
         return ServiceProcess(service, self.folder, self.environment, arguments)

@@ -45,6 +45,11 @@ def serve_service(settings: Settings, service: Service, generators: Sequence[str
             f"`run {service}` needs stores that processes can share (VIDEO_MANAGER_PROFILE=cluster): in the laptop "
             "profile all services share one process. Start that by `video-manager up`."
         )
+    if settings.public_url is None:
+        raise SettingsError(
+            "VIDEO_MANAGER_PUBLIC_URL is missing: name the address under which people reach the studio, for example "
+            "https://videos.example.org; every service makes links from it"
+        )
     if service.needs_warehouse:
         _require_warehouse(settings)
     if service.serves_people and settings.session_secret is None:
