@@ -128,8 +128,11 @@ def fail(job: Job, attempt: int, error: str, now: Instant) -> Job:
 
 
 def give_back(job: Job, attempt: int, *, failed: bool = False) -> Job:
-    """The worker hands the job back: unharmed (shutdown), or after a failure worth another try."""
+    """The worker hands the job back: unharmed (shutdown), or after a failure worth another try. Without effect on a job
+    that is queued again: it was said before and the answer was lost, or the lease ran out."""
     _require_attempt(job, attempt)
+    if job.state is JobState.QUEUED:
+        return job
     return job.with_(state=JobState.QUEUED, worker=None, progress=0.0, stage="queued", tries=job.tries + failed)
 
 

@@ -176,11 +176,7 @@ class JobService:
     async def give_back(self, job_id: str, attempt: int, *, failed: bool = False) -> None:
         now = self._clock.now()
 
-        def decide(job: Job) -> Change[Job]:
-            queued = rules.give_back(job, attempt, failed=failed)
-            return Change(queued) if queued.paused else sent_again(queued, now)
-
-        await self._change(job_id, decide)
+        await self._change(job_id, lambda job: requeued(job, rules.give_back(job, attempt, failed=failed), now))
 
     async def _change(self, job_id: str, decide: Callable[[Job], Change[Job] | Job | None]) -> None:
         try:
@@ -199,8 +195,10 @@ class JobService:
         return {loaded.value.id: loaded.value for loaded in await self._jobs.load_many(ids)}
 
     async def of_topics(self, topics: Sequence[str], state: JobState) -> list[Job]:
-        """The oldest thousand with this state."""
-        where = (Where("topic", Op.IN, tuple(topics)), Where("state", Op.EQ, state))
+        """The oldest thousand with this state that are not paused."""
+        where = (
+            Where("topic", Op.IN, tuple(topics)), Where("state", Op.EQ, state), Where("paused", Op.EQ, value=False),
+        )  # fmt: skip
         found = await self._jobs.find(Query(where, order_by="created_at", limit=1000)) if topics else []
         return [loaded.value for loaded in found]
 

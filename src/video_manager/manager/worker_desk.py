@@ -35,7 +35,6 @@ class WorkerDesk:
         if generator is not None:
             names = [name for name in names if name == generator]
         found = await self._jobs.of_topics([render_type(name) for name in names], state)
-        found = [job for job in found if not job.paused]
         return sorted(found, key=lambda job: (-job.priority, job.created_at))[:limit]
 
     async def claim(self, actor: Actor, id: str, worker: str) -> Job:

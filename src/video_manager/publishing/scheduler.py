@@ -159,7 +159,9 @@ class Scheduler:
             if tasks is self._uploads:
                 self._running.pop(id, None)
             if not done.cancelled() and (error := done.exception()) is not None:
+                # Still due: looking again at once would go on and on while a store takes no writes.
                 log.warning("work on publication %s ended early: %s", id, error, exc_info=error)
-            self._woken.set()
+            else:
+                self._woken.set()
 
         task.add_done_callback(ended)

@@ -21,6 +21,7 @@ from video_manager.errors import (
     PermanentError,
     RetryableError,
     StorageFull,
+    Unavailable,
 )  # fmt: skip
 from video_manager.plugins.api import Handle, Post, Published
 from video_manager.ports import Clock, FileStore
@@ -35,6 +36,9 @@ Checkpoint = Callable[[str], None]
 
 Hint = Callable[[Envelope], Awaitable[None]]
 """Tells open pages of the progress; may be lost."""
+
+RECORD_PATIENCE_SECONDS = 1800.0
+"""How long a made post waits for a store that is gone."""
 
 log = logging.getLogger(__name__)
 
@@ -125,10 +129,24 @@ class Uploader:
             return await platform.publish(post, handle)
 
     async def _record(self, running: Running, published: Published) -> None:
-        await self._move(
-            running,
-            lambda it: rules.publish(it, running.number, published.external_id, published.url, self._clock.now()),
-        )
+        """The post is public, and perhaps nobody can be asked where: a store that is away for a while must not lose it.
+        The lease is kept meanwhile, as far as it can be."""
+        deadline = self._clock.monotonic() + RECORD_PATIENCE_SECONDS
+        while True:
+            try:
+                await self._move(
+                    running,
+                    lambda it: rules.publish(
+                        it, running.number, published.external_id, published.url, self._clock.now()
+                    ),
+                )
+            except (Unavailable, StorageFull) as error:
+                if self._clock.monotonic() >= deadline:
+                    raise
+                log.warning("that publication %s is public is written down later: %s", running.id, error)
+                await self._clock.sleep(self._settings.renew_seconds)
+            else:
+                return
 
     async def _fetch(self, publication: Publication, folder: Path) -> Post:
         """Working copies whose bytes are exactly those that were approved."""

@@ -136,6 +136,7 @@ async def test_failed_tries_are_counted_whoever_tries(played: Played) -> None:
         attempt = await watched.claim(f"worker {tries}")
         assert (await played.jobs.get(watched.job_id)).tries == tries
         await played.jobs.give_back(watched.job_id, attempt, failed=True)
+        await played.jobs.give_back(watched.job_id, attempt, failed=True)  # the first answer was lost
     attempt = await watched.claim()
     await played.jobs.give_back(watched.job_id, attempt)  # a shutdown is no failure
     assert (await played.jobs.get(watched.job_id)).tries == 3

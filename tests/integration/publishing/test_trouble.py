@@ -2,16 +2,23 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import pytest
 from tests.integration.publishing.conftest import RITA, World, open_world
 
 from video_manager.domain.publication import Publication, PublicationState
 from video_manager.domain.video import Finding, Severity
-from video_manager.errors import ActionRequiredError, InvalidInput, InvalidTransition, PermanentError, RetryableError
+from video_manager.errors import (
+    ActionRequiredError,
+    InvalidInput,
+    InvalidTransition,
+    PermanentError,
+    RetryableError,
+    Unavailable,
+)  # fmt: skip
 from video_manager.plugins.api import (
     Account,
     Answer,
@@ -23,6 +30,7 @@ from video_manager.plugins.api import (
     Publisher,
     PublisherContext,
 )  # fmt: skip
+from video_manager.ports import Stored
 from video_manager.publishing.channels import ChannelEdit, NewChannel
 from video_manager.publishing.service import Resolution
 
@@ -52,6 +60,10 @@ class Stage(Publisher[StageOptions]):
     asking: ClassVar[Exception | Asked | None] = None
     fault: ClassVar[str | None] = None
 
+    @staticmethod
+    def made() -> None:
+        """A test may see that the post is public."""
+
     async def connect(self, options: StageOptions, context: PublisherContext) -> Account:
         if self.connecting:
             raise self.connecting
@@ -72,6 +84,7 @@ class Stage(Publisher[StageOptions]):
     async def publish(self, post: Post, handle: Handle, options: StageOptions, context: PublisherContext) -> Published:
         if self.lands:
             self.public.append(post.publication_id)
+        self.made()
         await asyncio.sleep(self.hangs_seconds)
         if self.publishing:
             raise self.publishing
@@ -131,6 +144,56 @@ async def test_a_retryable_failure_is_tried_again_with_a_limit(stage: World, moo
     mood(uploading=None)
     await stage.publishing.service.retry(RITA, P)
     assert (await until(stage, S.PUBLISHED)).external_id == "s-1"
+
+
+class Away:
+    """The documents take so many writes no more; reading goes on."""
+
+    def __init__(self, world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.refusals_left, self.refused = 0, 0
+        self.has_refused = asyncio.Event()
+        self._replace = world.documents.replace
+        monkeypatch.setattr(world.documents, "replace", self._refuse_or_replace)
+
+    async def _refuse_or_replace(self, *args: Any, **named: Any) -> Stored:
+        if self.refusals_left > 0:
+            self.refusals_left -= 1
+            self.refused += 1
+            self.has_refused.set()
+            raise Unavailable("the store does not answer")
+        return await self._replace(*args, **named)
+
+
+async def test_a_store_that_is_away_when_the_post_is_made_does_not_lose_where_it_is(
+    stage: World, mood: Mood, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    away = Away(stage, monkeypatch)
+    monkeypatch.setattr(Stage, "made", staticmethod(lambda: setattr(away, "refusals_left", 5)))
+    mood(asking=PermanentError("this platform cannot be asked"))
+    await stage.run()
+    publication = await stage.publication()
+    assert away.refused == 5
+    assert (publication.state, publication.external_id, publication.asked) == (S.PUBLISHED, "s-1", 0)
+
+
+async def test_a_question_that_cannot_be_written_down_waits_for_the_next_look(
+    tmp_path: Path, mood: Mood, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mood(publishing=RetryableError("who knows"), asking=Asked(Answer.PENDING))
+    async with open_world(tmp_path, plugins=[Stage], tick_seconds=3600) as world:
+        await world.publishing.service.channels.create(RITA, "stage", NewChannel(platform="stage", name="Stage"))
+        await world.create(await world.command(channel="stage"))
+        await world.run()
+        assert (await world.publication()).state is S.PENDING
+        away = Away(world, monkeypatch)
+        away.refusals_left = 10**9
+        due_at = (await world.publication()).due_at or datetime.now(UTC)
+        await asyncio.sleep(max(0.0, (due_at - datetime.now(UTC)).total_seconds()))
+        await world.publishing.scheduler.start()
+        async with asyncio.timeout(10):
+            await away.has_refused.wait()
+        await asyncio.sleep(0.3)
+        assert away.refused <= 2  # the second by what was begun before the start
 
 
 async def test_the_platform_may_name_the_time_of_the_next_try(stage: World, mood: Mood) -> None:
