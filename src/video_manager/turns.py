@@ -6,13 +6,14 @@ a rule about several documents, and nothing that must never happen rests on it a
 """
 
 import asyncio
+import logging
 import uuid
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
 
 from video_manager.domain.model import Frozen, Instant
-from video_manager.errors import Unavailable
+from video_manager.errors import Unavailable, VideoManagerError
 from video_manager.ports import Clock, CollectionSpec, DocumentStore
 from video_manager.repository import Repository
 
@@ -21,6 +22,8 @@ LAPSE_SECONDS = 15.0
 PATIENCE_SECONDS = 20.0
 """Longer than a turn lasts: one whose holder died is waited for."""
 _LOOK_SECONDS = 0.05
+
+log = logging.getLogger(__name__)
 
 
 class Turn(Frozen):
@@ -56,7 +59,11 @@ class Turns:
         try:
             yield
         finally:
-            await asyncio.shield(self._give_back(name, holder))
+            try:
+                await asyncio.shield(self._give_back(name, holder))
+            except VideoManagerError as error:
+                # What was done is done, and must not be told as failed: the turn lapses by itself.
+                log.warning("the turn %s could not be given back: %s", name, error)
 
     async def _take(self, name: str, holder: str, seconds: float) -> bool:
         now = self._clock.now()

@@ -198,9 +198,10 @@ def _assemble(
     videos, jobs = Repository(documents, VIDEOS, Video), Repository(documents, JOBS, Job)
     access = AccessService(documents, clock, settings, local_actor_token(settings.data_dir))
     uploads = UploadsService(documents, files, clock, settings)
-    leases = LeaseObserver(jobs, clock, LeaseSettings(settings.lease_seconds, settings.max_crashes), bus.depth)
     registered = Repository(documents, EXTERNAL_GENERATORS, ExternalGenerator)
     known = KnownGenerators(registered, registry, bus, clock, settings.worker_offline_seconds)
+    lease = LeaseSettings(settings.lease_seconds, settings.max_crashes)
+    leases = LeaseObserver(jobs, clock, lease, bus.depth, known.asks_for)
     job_service = JobService(jobs, videos, registry, clock, known.know)
     publishing = build_publishing(documents, files, registry, bus, clock, settings=settings, work_folder=folders)
     lifetimes = Lifetimes(

@@ -41,7 +41,9 @@ class KnownGenerators:
         self._drops = False
         self._refreshing: asyncio.Task[None] | None = None
         self._stop_watching: Callable[[], Awaitable[None]] | None = None
+        self._asking: set[str] = set()
         self._turn = asyncio.Lock()
+        self._settling = asyncio.Lock()
 
     # ---- at start and stop ------------------------------------------------------------------------------
 
@@ -79,6 +81,10 @@ class KnownGenerators:
         """Whether the job is one for a worker outside our package."""
         return self._registry.is_external(PluginKind.GENERATOR, job.topic.removeprefix(render_type("")))
 
+    def asks_for(self, topic: str) -> bool:
+        """Whether the worker of these jobs asks for them: no command of theirs stays in a queue."""
+        return topic.removeprefix(render_type("")) in self._asking
+
     async def refresh(self) -> None:
         """Read all registrations again."""
         async with self._turn:
@@ -95,6 +101,7 @@ class KnownGenerators:
 
     def learn(self, one: ExternalGenerator) -> None:
         """Put it into the registry, with its sign of life."""
+        (self._asking.add if one.polls else self._asking.discard)(one.id)
         offline = one.last_seen_at is None or one.last_seen_at + self._patience < self._clock.now()
         try:
             self._registry.register_external(
@@ -104,6 +111,7 @@ class KnownGenerators:
             log.warning("the registered generator %s cannot be used: %s", one.id, error.detail)
 
     def forget(self, name: str) -> None:
+        self._asking.discard(name)
         self._registry.remove_external(name)
 
     async def _all(self) -> list[ExternalGenerator]:
@@ -132,12 +140,13 @@ class KnownGenerators:
         """Declare the queue. Commands to a worker that asks for its jobs would pile up there for ever: they are taken
         out and dropped."""
         await self.declare(one.id)
-        consumer = self._dropping.get(one.id)
-        if consumer is not None:
-            await (consumer.resume() if one.polls else consumer.pause())
-        elif one.polls and self._drops:
-            topic = render_type(one.id)
-            self._dropping[one.id] = await self._bus.consume(Subscription(topic, (topic,), _drop))
+        async with self._settling:  # a second consumer, made meanwhile, would go on dropping for ever
+            consumer = self._dropping.get(one.id)
+            if consumer is not None:
+                await (consumer.resume() if one.polls else consumer.pause())
+            elif one.polls and self._drops:
+                topic = render_type(one.id)
+                self._dropping[one.id] = await self._bus.consume(Subscription(topic, (topic,), _drop))
 
 
 async def _drop(_message: Envelope) -> None:

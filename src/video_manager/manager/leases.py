@@ -20,6 +20,8 @@ RESEND_BATCH = 200
 
 Depth = Callable[[], Awaitable[Mapping[str, int]]]
 """Waiting messages by queue: the bus's."""
+AsksFor = Callable[[str], bool]
+"""Whether the workers of this topic ask for their jobs instead of taking commands from a queue."""
 
 
 @dataclass(frozen=True)
@@ -39,11 +41,14 @@ class LeaseSettings:
 class LeaseObserver:
     """Any number of managers may run it: all it writes is compare-and-set on what it saw."""
 
-    def __init__(self, jobs: Repository[Job], clock: Clock, settings: LeaseSettings, depth: Depth) -> None:
+    def __init__(
+        self, jobs: Repository[Job], clock: Clock, settings: LeaseSettings, depth: Depth, asks_for: AsksFor
+    ) -> None:
         self._jobs = jobs
         self._clock = clock
         self._settings = settings
         self._depth = depth
+        self._asks_for = asks_for
         self._watch = LeaseWatch(settings.lease_seconds, clock)
         self._tasks: list[asyncio.Task[None]] = []
 
@@ -97,14 +102,15 @@ class LeaseObserver:
         """
         now = self._clock.now()
         overdue = self._waiting_since(now - timedelta(seconds=self._settings.resend_seconds))
-        topics = await self._jobs.count_by("topic", *overdue)
+        counted = [str(topic) for topic in await self._jobs.count_by("topic", *overdue)]
+        topics = tuple(topic for topic in counted if not self._asks_for(topic))
         if not topics:
             return 0
         depth = await self._depth()
-        empty = tuple(topic for topic in topics if not depth.get(str(topic)))
+        empty = tuple(topic for topic in topics if not depth.get(topic))
         anyway = self._waiting_since(now - timedelta(seconds=self._settings.resend_anyway_seconds))
         lost: dict[str, Job] = {}
-        for where in ((*overdue, Where("topic", Op.IN, empty)), anyway):
+        for where in ((*overdue, Where("topic", Op.IN, empty)), (*anyway, Where("topic", Op.IN, topics))):
             found = await self._jobs.find(Query(where=where, order_by="queued_at", limit=RESEND_BATCH))
             lost |= {loaded.value.id: loaded.value for loaded in found}
         for job in lost.values():

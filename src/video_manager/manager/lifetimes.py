@@ -222,7 +222,11 @@ class Lifetimes:
 
     async def _release_later(self) -> None:
         waiting, self._later = self._later, set()
-        await self.release_sources(waiting)
+        try:
+            await self.release_sources(waiting)
+        except BaseException:
+            self._later |= waiting
+            raise
 
     async def _every(self, seconds: float, work: Callable[[], Awaitable[None]]) -> None:
         while True:

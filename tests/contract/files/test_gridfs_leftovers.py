@@ -7,6 +7,7 @@ from datetime import timedelta
 import pytest
 from bson import ObjectId
 from pymongo.asynchronous.database import AsyncDatabase
+from pymongo.errors import OperationFailure
 from tests.contract.conftest import lines_until_killed
 from tests.contract.files import backends
 from tests.contract.files.streams import content, stream, whole
@@ -15,7 +16,7 @@ from video_manager.adapters.cluster.files import GridFiles
 from video_manager.adapters.cluster.grid_chunking import Chunking
 from video_manager.adapters.cluster.grid_layout import CHUNK_BYTES, Chunk
 from video_manager.adapters.cluster.mongo import MongoConnection
-from video_manager.errors import Conflict, NotFound, RetryableError
+from video_manager.errors import Conflict, NotFound, RetryableError, Unavailable
 
 DATA = content("upload", 2 * CHUNK_BYTES + 500)
 
@@ -44,6 +45,26 @@ async def patient(place: str) -> AsyncIterator[GridFiles]:
 
 async def _is_empty(database: AsyncDatabase) -> bool:
     return not [name for name in ("files", "chunks", "writes") if await database[f"fs.{name}"].count_documents({})]
+
+
+async def test_a_sweep_that_fails_is_not_the_last(place: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("video_manager.adapters.cluster.files._SWEEP_SECONDS", 0.01)
+    files, sweep, swept = backends.gridfs(place), GridFiles.sweep, asyncio.Event()
+    errors: list[Exception] = [OperationFailure("cursor id 7 not found", 43), Unavailable("no answer")]
+
+    async def failing(self: GridFiles) -> int:
+        found = await sweep(self)
+        if files._sweeping is not None:
+            if errors:
+                raise errors.pop()
+            swept.set()
+        return found
+
+    monkeypatch.setattr(GridFiles, "sweep", failing)
+    await files.open()
+    async with asyncio.timeout(30):
+        await swept.wait()
+    await files.close()
 
 
 async def test_a_killed_writer_leaves_nothing_visible_and_the_sweep_finds_the_rest(

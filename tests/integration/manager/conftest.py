@@ -222,7 +222,7 @@ async def played(tmp_path: Path) -> AsyncIterator[Played]:
     generators = GeneratorService(registered, jobs, known, registry, bus, clock, has_broker=True)
     yield Played(
         service, reviews, job_service, lifetimes, videos, jobs, files, sent, publishing, relay, bus, seen, generators,
-        LeaseObserver(jobs, clock, LeaseSettings(lease_seconds=30, max_crashes=2), bus.depth),
+        LeaseObserver(jobs, clock, LeaseSettings(lease_seconds=30, max_crashes=2), bus.depth, known.asks_for),
     )  # fmt: skip
     await relay.stop()
     await bus.close()

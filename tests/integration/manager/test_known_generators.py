@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
+from tests.contract.messages import message
 from tests.integration.manager.conftest import ADMIN, Played
 
 from video_manager.adapters.clock import SystemClock
@@ -16,6 +17,7 @@ from video_manager.errors import NotFound
 from video_manager.manager.external_generator import EXTERNAL_GENERATORS, ExternalGenerator, NewGenerator
 from video_manager.manager.known_generators import REFRESH_SECONDS, KnownGenerators
 from video_manager.plugins.registry import PluginDescription, PluginKind, Registry
+from video_manager.ports import Consumer, Subscription
 from video_manager.repository import Repository
 
 WORKER = Actor(id="k1", name="key painter", role=Role.WORKER)
@@ -136,6 +138,29 @@ async def test_commands_to_a_worker_that_asks_for_its_jobs_do_not_pile_up(played
         await asyncio.sleep(0.01)
     assert (await played.bus.depth())["render.dream"] == 1
     assert (await played.jobs.get(f"{view.id}.1.render")).state is JobState.QUEUED
+
+
+async def test_settling_a_queue_twice_at_once_makes_one_consumer(
+    played: Played, elsewhere: Elsewhere, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    consume = played.bus.consume
+
+    async def slowly(subscription: Subscription) -> Consumer:
+        await asyncio.sleep(0.05)  # a broker has to be asked
+        return await consume(subscription)
+
+    monkeypatch.setattr(played.bus, "consume", slowly)
+    await elsewhere.known.open()
+    await elsewhere.known.start(drops=True)
+    asking = ExternalGenerator(
+        id="dream", title="Dream", description="", options_schema={}, owner="key painter", polls=True,
+        registered_at=elsewhere.clock.now(),
+    )  # fmt: skip
+    await asyncio.gather(*(elsewhere.known.settle_queue(asking) for _ in range(3)))
+    await elsewhere.known.settle_queue(asking.with_(polls=False))
+    await played.bus.publish([message("m", "render.dream")])
+    await asyncio.sleep(0.2)
+    assert (await played.bus.depth())["render.dream"] == 1
 
 
 async def test_a_plugin_that_was_installed_later_wins_over_a_registered_name(

@@ -5,8 +5,10 @@ from datetime import UTC, datetime, timedelta
 from tests.integration.manager.conftest import ADMIN, Played
 
 from video_manager.contracts.envelope import Envelope
+from video_manager.domain.access import Actor, Role
 from video_manager.domain.job import JobResult, JobState
 from video_manager.domain.video import VideoState
+from video_manager.manager.external_generator import NewGenerator
 from video_manager.manager.leases import LeaseObserver, LeaseSettings
 from video_manager.ports import Subscription
 
@@ -34,7 +36,8 @@ class Watched:
         self.clock = HandClock()
         self.played = played
         settings = LeaseSettings(30, max_crashes)
-        self.observer = LeaseObserver(played.job_repository, self.clock, settings, played.bus.depth)
+        asks_for = played.generators.known.asks_for
+        self.observer = LeaseObserver(played.job_repository, self.clock, settings, played.bus.depth, asks_for)
         self.job_id = ""
 
     async def claim(self, worker: str = "w") -> int:
@@ -193,3 +196,16 @@ async def test_paused_jobs_are_not_sent(played: Played) -> None:
     await played.settled()
     watched.clock.seconds = 10_000
     assert await watched.observer.resend_lost() == 0
+
+
+async def test_workers_that_ask_for_their_jobs_are_sent_no_commands_again(played: Played) -> None:
+    watched, worker = Watched(played), Actor(id="k1", name="key painter", role=Role.WORKER)
+    dream = NewGenerator(name="dream", title="Dream", options_schema={"type": "object"}, polls=True)
+    await played.generators.register(worker, dream)
+    await played.request(generator="dream")
+    while not (await played.bus.depth()).get("render.dream"):
+        await played.jobs.open_count()
+    watched.clock.seconds = 10_000
+    assert await watched.observer.resend_lost() == 0
+    await played.generators.register(worker, dream.model_copy(update={"polls": False}))
+    assert await watched.observer.resend_lost() == 1

@@ -7,6 +7,7 @@ import pytest
 from tests.integration.manager.conftest import ADMIN, Played
 
 from video_manager.domain.video import MediaRole
+from video_manager.errors import Unavailable
 from video_manager.manager.lifetimes import Lifetimes
 from video_manager.manager.requests import ReviewRequest
 from video_manager.manager.source_uses import SOURCE_USES, SourceUse
@@ -88,6 +89,28 @@ async def test_two_managers_let_go_at_the_same_time(played: Played, uses: Uses) 
     await asyncio.gather(*(one.settle(view.id) for one in both), *(one.release_sources(["picture"]) for one in both))
     assert (await played.repository.load(view.id)).value.let_go == ()
     assert await uses.of("picture") == []
+
+
+async def test_a_store_that_is_away_forgets_nothing_that_is_to_go_later(
+    played: Played, uses: Uses, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await played.make_ready(options=await uses.send_picture())
+    played.publishing.needed = {"picture"}
+    played.sent.forgotten.clear()
+    view = (await played.repository.find(Query(limit=1)))[0].value
+    await played.videos.delete(ADMIN, view.id)
+    assert played.sent.forgotten == []  # handed over to somebody just now
+    played.publishing.needed = set()
+
+    async def away(_ids: object) -> set[str]:
+        raise Unavailable("the store does not answer")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(played.lifetimes._uses, "needed", away)
+        with pytest.raises(Unavailable):
+            await played.lifetimes._release_later()
+    await played.lifetimes._release_later()
+    assert played.sent.forgotten == ["picture"]
 
 
 async def test_videos_of_a_release_without_the_index_keep_their_sources(played: Played, uses: Uses) -> None:

@@ -12,7 +12,7 @@ from tests.integration.replicas.conftest import FilePair, Pair
 
 from video_manager.adapters.clock import SystemClock
 from video_manager.domain.access import SYSTEM, Actor, Role
-from video_manager.errors import Conflict, StaleRevision, TooManyRequests, Unauthenticated
+from video_manager.errors import Conflict, StaleRevision, TooManyRequests, Unauthenticated, Unavailable
 from video_manager.gateway.access import CACHE_SECONDS, AccessService
 from video_manager.gateway.idempotency import Answer, IdempotencyRecords, StillRunning
 from video_manager.gateway.passwords import Passwords
@@ -106,6 +106,21 @@ async def test_a_turn_is_given_to_one_and_lapses_with_its_holder(pair: Pair) -> 
 async def _held(turns: Turns) -> bool:
     async with turns.hold("rule"):
         return True
+
+
+async def test_what_was_done_in_a_turn_is_done_though_the_store_goes_away(
+    pair: Pair, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    turns = Turns(pair[0], SystemClock())
+    await turns.open()
+
+    async def away(*_: Any, **__: Any) -> None:
+        raise Unavailable("the store does not answer")
+
+    async with turns.hold("rule"):
+        monkeypatch.setattr(pair[0], "replace", away)
+    monkeypatch.undo()
+    assert not await turns.take("rule", 60), "it lapses by itself, and not before"
 
 
 # ---- repeated requests --------------------------------------------------------------------------------------

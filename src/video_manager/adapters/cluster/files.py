@@ -21,7 +21,7 @@ from video_manager.adapters.cluster.mongo_errors import explained
 from video_manager.adapters.cluster.running_sums import RunningSums
 from video_manager.adapters.cluster.threads import Threads, to_the_end
 from video_manager.adapters.embedded.file_layout import checked_id
-from video_manager.errors import AlreadyExists, Conflict, InvalidInput, NotFound, Unavailable
+from video_manager.errors import AlreadyExists, Conflict, InvalidInput, NotFound
 from video_manager.ports import StorageUse, StoredFile
 
 _STALE_AFTER = timedelta(hours=1)
@@ -226,8 +226,8 @@ class GridFiles:
             await asyncio.sleep(_SWEEP_SECONDS)
             try:
                 await self.sweep()
-            except Unavailable as error:
-                _log.warning("what unfinished writes left is swept later: %s", error)
+            except Exception as error:  # noqa: BLE001 - whatever the server says, the next sweep comes in its turn
+                _log.warning("what unfinished writes left is swept later: %s", error, exc_info=error)
 
     async def _existing(self, id: str) -> GridFile:
         file = await self._grid.find(id)
