@@ -7,6 +7,7 @@ SecretStr, and addresses that may hold a key are logged by other libraries only 
 
 import json
 import logging
+import re
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -37,6 +38,9 @@ _QUIET = (
     "multipart",
 )
 """Libraries that log every request, some with the whole address: only their warnings are shown."""
+
+_STEERING = re.compile(r"[\x00-\x08\x0a-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
+"""Control characters but the tab, other ends of lines, and what turns the direction of writing."""
 
 _STANDARD_FIELDS = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "request_id", "correlation_id"}
 
@@ -93,7 +97,8 @@ def _without_stack_of_outages(record: logging.LogRecord) -> logging.LogRecord:
 
 
 class TextFormatter(logging.Formatter):
-    """`16:03:11 WARNING publishing: text (video 8f3c)`, one line but for stack traces."""
+    """`16:03:11 WARNING publishing: text (video 8f3c)`. Further lines are indented and control characters are written
+    out: what a stranger sends (a path, a name) can neither look like a line of ours nor steer the terminal."""
 
     def __init__(self) -> None:
         super().__init__("%(asctime)s %(levelname)-7s %(name)s: %(message)s", datefmt="%H:%M:%S")
@@ -108,7 +113,13 @@ class TextFormatter(logging.Formatter):
             facts.append(f"about {correlation}")
         if request := getattr(record, "request_id", None):
             facts.append(f"request {request}")
-        return f"{text} ({', '.join(facts)})" if facts else text
+        return _tamed(f"{text} ({', '.join(facts)})" if facts else text)
+
+
+def _tamed(text: str) -> str:
+    if text.isprintable():
+        return text
+    return _STEERING.sub(lambda found: "\n    " if found[0] == "\n" else ascii(found[0])[1:-1], text)
 
 
 class JsonFormatter(logging.Formatter):

@@ -36,6 +36,16 @@ def test_text_lines_name_the_video_and_the_request(log: io.StringIO) -> None:
     assert second.endswith("publishing: idle")
 
 
+def test_what_strangers_send_makes_no_lines_of_ours_and_steers_no_terminal(log: io.StringIO) -> None:
+    telemetry.configure_logging(Settings(), log)
+    sent = "/x\n16:03:11 INFO    publishing: all fine\r\x1b[2J\u202e\tünï"
+    logging.getLogger("access").warning("GET %s", sent, extra={"actor": "key a\nb"})
+    first, second, third = log.getvalue().splitlines()
+    assert first.endswith("WARNING access: GET /x")
+    assert second == "    16:03:11 INFO    publishing: all fine\\r\\x1b[2J\\u202e\tünï (actor=key a"
+    assert third == "    b)"
+
+
 def test_json_lines_hold_everything(log: io.StringIO) -> None:
     telemetry.configure_logging(Settings(log_json=True), log)
     with telemetry.correlated("v1"):

@@ -1,5 +1,6 @@
 """Whether each dependency answers, and the figures that prove that work goes on."""
 
+import asyncio
 from collections.abc import Mapping
 from datetime import datetime
 
@@ -62,13 +63,15 @@ class _WorkLook:
         self._open = Gauge("video_manager_open_jobs", "Open jobs.", ["topic", "state"], registry=registry)
         self._figures: WorkFigures | None = None
         self._looked_at = 0.0
+        self._turn = asyncio.Lock()
 
     async def __call__(self) -> WorkFigures:
-        moment = self._system.adapters.clock.monotonic()
-        if self._figures is None or moment - self._looked_at >= FRESH_SECONDS:
-            self._figures = await self._look()
-            self._looked_at = moment
-        return self._figures
+        async with self._turn:  # many who ask at once make one look
+            moment = self._system.adapters.clock.monotonic()
+            if self._figures is None or moment - self._looked_at >= FRESH_SECONDS:
+                self._figures = await self._look()
+                self._looked_at = moment
+            return self._figures
 
     async def _look(self) -> WorkFigures:
         system, settings = self._system, self._system.settings

@@ -6,6 +6,7 @@ from pydantic import Field, StringConstraints
 
 from video_manager.domain.model import Frozen, Instant
 from video_manager.manager.requests import RequestBody
+from video_manager.manager.sent_results import Printable
 from video_manager.ports import CollectionSpec
 
 EXTERNAL_GENERATORS = CollectionSpec("external_generators", indexed=("owner", "last_seen_at"))
@@ -20,7 +21,7 @@ class NewGenerator(RequestBody):
 
     name: str = Field(description="Lower case letters, digits and -; stored videos name it for ever.", max_length=41)
     title: Line
-    description: Annotated[str, StringConstraints(strip_whitespace=True, max_length=500)] = ""
+    description: Annotated[str, StringConstraints(strip_whitespace=True, max_length=500), Printable] = ""
     options_schema: dict[str, Any] = Field(
         description="JSON Schema (2020-12) of an object: it draws the form and checks requests. "
         "See docs/plugins.md for its limits."

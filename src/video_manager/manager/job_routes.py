@@ -7,7 +7,7 @@ from pydantic import Field, StringConstraints
 
 from video_manager.domain.job import Job, JobState
 from video_manager.manager.requests import RequestBody
-from video_manager.manager.sent_results import Printable, RenderResult
+from video_manager.manager.sent_results import OneLine, Printable, RenderResult
 from video_manager.manager.worker_desk import WorkerDesk
 from video_manager.ports import FileStore
 from video_manager.web import CurrentActor, Items, Limit
@@ -17,7 +17,7 @@ SOURCE_TYPE = "application/octet-stream"
 
 
 class Claim(RequestBody):
-    worker: Annotated[str, StringConstraints(min_length=1, max_length=200), Printable] = Field(
+    worker: Annotated[str, StringConstraints(min_length=1, max_length=200), OneLine] = Field(
         description="Which process of yours, for people."
     )
 
@@ -28,7 +28,7 @@ class Attempt(RequestBody):
 
 class Renewal(Attempt):
     progress: float = Field(0.0, ge=0, le=1)
-    stage: Annotated[str, StringConstraints(max_length=200), Printable] = Field("", description="For people.")
+    stage: Annotated[str, StringConstraints(max_length=200), OneLine] = Field("", description="For people.")
 
 
 class Finish(Attempt):

@@ -27,9 +27,14 @@ def _printable(text: str) -> str:
     return _CONTROL.sub("", text)
 
 
+def _on_one_line(text: str) -> str:
+    return " ".join(_printable(text).split())
+
+
 Printable = AfterValidator(_printable)
+OneLine = AfterValidator(_on_one_line)
 FactName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z][A-Za-z0-9_.-]{0,59}$")]
-FactText = Annotated[str, StringConstraints(max_length=500), Printable]
+FactText = Annotated[str, StringConstraints(max_length=500), OneLine]
 FactNumber = Annotated[int, Field(ge=-(2**53), le=2**53)] | float
 
 
@@ -43,9 +48,9 @@ class SentFile(RequestBody):
 class Suggested(RequestBody):
     """Texts to start from where no person has written any."""
 
-    title: Annotated[Title, Printable] | None = None
+    title: Annotated[Title, OneLine] | None = None
     description: Annotated[Text, Printable] | None = None
-    tags: Annotated[list[Annotated[Tag, Printable]], Field(max_length=100)] = []
+    tags: Annotated[list[Annotated[Tag, OneLine]], Field(max_length=100)] = []
 
 
 class RenderResult(RequestBody):

@@ -22,7 +22,6 @@ async def look_at_open_jobs(jobs: Repository[Job]) -> OpenJobs:
     for state in sorted(OPEN_JOB_STATES):
         for topic, count in (await jobs.count_by("topic", Where("state", Op.EQ, state))).items():
             counts[str(topic), state] = count
-    queued = Query((Where("state", Op.EQ, JobState.QUEUED),), order_by="created_at", limit=100)
-    unclaimed = [loaded.value for loaded in await jobs.find(queued)]
-    since = min((job.created_at for job in unclaimed if not job.paused), default=None)
-    return OpenJobs(counts, since)
+    unclaimed = (Where("state", Op.EQ, JobState.QUEUED), Where("paused", Op.EQ, value=False))
+    oldest = await jobs.find(Query(unclaimed, order_by="created_at", limit=1))
+    return OpenJobs(counts, oldest[0].value.created_at if oldest else None)

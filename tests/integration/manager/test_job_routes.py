@@ -267,9 +267,9 @@ async def test_source_files_are_for_whoever_has_claimed_the_job(
 
 async def test_a_cancelled_job_tells_its_worker_to_stop(played: Played, worker: httpx.AsyncClient) -> None:
     video = await _claimed(played, worker)
-    renewal = {"attempt": 1, "progress": 0.5, "stage": "half\x07way"}
+    renewal = {"attempt": 1, "progress": 0.5, "stage": "half\x07way\nthrough"}
     assert (await worker.post(f"/jobs/{video}.1.render/renew", json=renewal)).status_code == 204
-    assert (await played.jobs.get(f"{video}.1.render")).stage == "halfway"
+    assert (await played.jobs.get(f"{video}.1.render")).stage == "halfway through"
     await played.videos.cancel(ADMIN, video)
     await played.settled()
     for path, body in (("renew", renewal), ("finish", _result(("f", "source"))), ("give-back", {"attempt": 1})):
