@@ -268,7 +268,8 @@ class Consumer(Protocol):
 class MessageBus(Protocol):
     """At-least-once delivery. A handler that returns acknowledges; RetryableError delays and tries again with
     backoff (or its `retry_after_seconds`); PermanentError, an unreadable message, or too many attempts make a
-    dead letter; any other exception counts as an attempt and is retried."""
+    dead letter; any other exception counts as an attempt and is retried. Unavailable and StorageFull count as none:
+    a store that is away says nothing about the message."""
 
     async def open(self) -> None: ...
 
