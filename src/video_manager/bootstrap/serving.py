@@ -19,7 +19,7 @@ from video_manager.bootstrap.adapters import opened
 from video_manager.bootstrap.application import build_application, build_health_application
 from video_manager.bootstrap.services import ALL_SERVICES, API_ONLY, Service
 from video_manager.bootstrap.system import System
-from video_manager.errors import SettingsError, Unavailable
+from video_manager.errors import SettingsError
 from video_manager.gateway.local_secrets import local_actor_token
 from video_manager.settings import Settings
 from video_manager.telemetry import configure_logging
@@ -112,7 +112,7 @@ class _Server(uvicorn.Server):
         self._system = system
         self._greet = greet
         self._finishing: asyncio.Task[None] | None = None
-        self._failure: SettingsError | Unavailable | None = None
+        self._failure: Exception | None = None
 
     async def run(self, listening: socket.socket) -> None:  # type: ignore[override]  # ours is awaited, as `serve` is
         """Until a signal. Raises what stopped the start."""
@@ -144,7 +144,7 @@ class _Server(uvicorn.Server):
     async def _finish(self) -> None:
         try:
             await self._system.finish_start()
-        except (SettingsError, Unavailable) as error:
+        except Exception as error:  # noqa: BLE001 - whatever it is, half a system must not go on; `run` raises it
             self._failure = error
             self.should_exit = True
 

@@ -131,15 +131,16 @@ class KnownGenerators:
     # ---- queues -----------------------------------------------------------------------------------------
 
     async def declare(self, name: str) -> None:
-        """Make the generator's queue, so that commands wait in it while its worker is away."""
-        if name not in self._declared:
-            await self._bus.declare(render_type(name), (render_type(name),))
-            self._declared.add(name)
+        """Make the generator's queue, so that commands wait in it while its worker is away. Again without effect, but
+        for a queue that somebody has deleted since."""
+        await self._bus.declare(render_type(name), (render_type(name),))
+        self._declared.add(name)
 
     async def settle_queue(self, one: ExternalGenerator) -> None:
         """Declare the queue. Commands to a worker that asks for its jobs would pile up there for ever: they are taken
         out and dropped."""
-        await self.declare(one.id)
+        if one.id not in self._declared:
+            await self.declare(one.id)
         async with self._settling:  # a second consumer, made meanwhile, would go on dropping for ever
             consumer = self._dropping.get(one.id)
             if consumer is not None:

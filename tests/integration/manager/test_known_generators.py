@@ -1,7 +1,7 @@
 """Every process knows the generators of workers elsewhere: at its start, by a hint, and by looking now and then."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -138,6 +138,23 @@ async def test_commands_to_a_worker_that_asks_for_its_jobs_do_not_pile_up(played
         await asyncio.sleep(0.01)
     assert (await played.bus.depth())["render.dream"] == 1
     assert (await played.jobs.get(f"{view.id}.1.render")).state is JobState.QUEUED
+
+
+async def test_a_worker_that_registers_again_finds_its_queue_whoever_deleted_it(
+    played: Played, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    declared: list[str] = []
+    declare = played.bus.declare
+
+    async def noting(queue: str, types: Sequence[str]) -> None:
+        declared.append(queue)
+        await declare(queue, types)
+
+    monkeypatch.setattr(played.bus, "declare", noting)
+    await played.generators.register(WORKER, DREAM)
+    await played.generators.register(WORKER, DREAM)
+    await played.generators.known.refresh()  # every few seconds: asks the broker for nothing
+    assert declared == ["render.dream"] * 2
 
 
 async def test_settling_a_queue_twice_at_once_makes_one_consumer(
