@@ -9,7 +9,7 @@ from pathlib import Path
 
 from tests.chaos.batch import Report
 from tests.chaos.campaign import Plan, run_campaign
-from tests.chaos.faults import FAULTS, fault_during_batch
+from tests.chaos.faults import FAULTS, faults_during_batch
 from tests.chaos.private_servers import private_servers
 from tests.chaos.scene import running_scene
 
@@ -28,7 +28,7 @@ def main() -> int:
         folder = (arguments.keep or Path(temporary)) / "cluster"
         for report in (_campaign if arguments.fault is None else _faults)(folder, arguments):
             print(report, flush=True)  # noqa: T201 - this program's result
-            clean = clean and report.verdict.is_clean
+            clean = clean and report.is_clean
     return 0 if clean else 1
 
 
@@ -42,7 +42,7 @@ def _faults(folder: Path, arguments: argparse.Namespace) -> Iterator[Report]:
     names = list(FAULTS) if arguments.fault == "all" else [arguments.fault]
     with running_scene(folder, Plan(0, 0).counts, arguments.seed) as scene:
         for name in names:
-            yield fault_during_batch(scene, name, arguments.videos or 12, arguments.seconds)
+            yield faults_during_batch(scene, [name], arguments.videos or 12, arguments.seconds)
 
 
 if __name__ == "__main__":

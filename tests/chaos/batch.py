@@ -1,5 +1,6 @@
 """A batch of videos through a running cluster while something is done to it, and what is left of it in the end."""
 
+import re
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -20,6 +21,7 @@ CALM = {
 """Settings under which a cluster notices losses soon, so that a campaign does not wait for most of its time."""
 _LOOK_SECONDS = 0.05
 _CHANNEL = "Batch"
+_LOG_LINE = re.compile(r"\d\d:\d\d:\d\d [A-Z]+ ")
 
 
 @dataclass(frozen=True)
@@ -34,6 +36,13 @@ class Report:
     recovery: Sequence[str]
     unasked_exits: Sequence[str]
     repeats: int
+    surprises: Sequence[str] = ()
+    """Log lines with a stack trace: nothing that is done here is a mistake of the product."""
+
+    @property
+    def is_clean(self) -> bool:
+        """All of it is as promised. Processes may end only where they are killed: see `unasked_exits`."""
+        return self.verdict.is_clean and not self.surprises
 
     def __str__(self) -> str:
         verdict = self.verdict
@@ -47,7 +56,7 @@ class Report:
             f"  processes that ended by themselves: {len(self.unasked_exits)} {exits}",
             f"  all published {self.settle_seconds:.0f} s after the end of the harm",
             *[f"  {line}" for line in self.recovery],
-            *[f"  ! {line}" for line in (*verdict.details, *verdict.refused)[:20]],
+            *[f"  ! {line}" for line in (*verdict.details, *verdict.refused, *self.surprises)[:20]],
         ]
         return "\n".join(lines)
 
@@ -83,7 +92,7 @@ class Batch:
             verdict = judge(http, site, folder, self.crowd, self._channels)
         return Report(
             headline, verdict, ended - self._began, ended - harm_ended, recovery(), self.harm.unasked_exits,
-            self.crowd.repeats,
+            self.crowd.repeats, _surprises(self.cluster),
         )  # fmt: skip
 
     def tend_until(self, done: Callable[[], bool], message: str | None) -> None:
@@ -117,3 +126,15 @@ def _channels(http: httpx.Client) -> list[str]:
         body = {"platform": "folder", "name": _CHANNEL, "options": {"path": "batch"}}
         ids["folder"] = http.post("/channels", json=body).raise_for_status().json()["id"]
     return [ids["folder"], ids["site"]]
+
+
+def _surprises(cluster: RunningCluster) -> list[str]:
+    """The lines that stand above the stack traces in the logs, each once."""
+    found: dict[str, None] = {}
+    last = ""
+    for line in cluster.logs().splitlines():
+        if _LOG_LINE.match(line):
+            last = line
+        elif line.startswith("Traceback"):
+            found[last] = None
+    return list(found)

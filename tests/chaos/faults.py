@@ -2,9 +2,10 @@
 way back by itself."""
 
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
+from math import ceil
 from threading import Event, Thread
 
 from tests.chaos.batch import Batch, Report
@@ -128,21 +129,28 @@ FAULTS: Mapping[str, Fault] = {
 # ---- during a batch ---------------------------------------------------------------------------------------
 
 
-def fault_during_batch(scene: Scene, name: str, videos: int, seconds: float | None = None) -> Report:
-    """A third of the videos is requested before, while and after the fault, which lasts for `seconds` (its own time),
-    and at least until every process has noticed."""
-    fault = FAULTS[name]
+def faults_during_batch(
+    scene: Scene, names: Sequence[str], videos: int, seconds: float | None = None,
+    afterwards: Callable[[], None] = lambda: None,
+) -> Report:  # fmt: skip
+    """One fault after the other, each for `seconds` (its own time) and at least until every process has noticed. Some
+    videos are requested before the first, some while each of them lasts, and some when all is well again; then
+    `afterwards` is called."""
     harm = Harm(scene.cluster, (), scene.rng)
     ready = Readiness(scene.cluster)
-    with Batch(scene.cluster, harm, max(1, videos // 3), f"During {name}") as batch:
+    parts = len(names) + 2
+    lasted: list[str] = []
+    with Batch(scene.cluster, harm, ceil(videos / parts), f"During {', '.join(names)}") as batch:
         batch.tend_until(lambda: batch.crowd.has_all, "the first requests were not acknowledged")
-        began = time.monotonic()
-        with fault.effect(scene):
-            batch.crowd.wanted = max(1, 2 * videos // 3)
-            ready.wait_until_gone(fault.gone)
-            ends_at = began + (fault.seconds if seconds is None else seconds)
-            batch.tend_until(lambda: time.monotonic() >= ends_at, None)
-        lasted = time.monotonic() - began
+        for part, name in enumerate(names, 2):
+            began = time.monotonic()
+            with FAULTS[name].effect(scene):
+                batch.crowd.wanted = ceil(videos * part / parts)
+                ready.wait_until_gone(FAULTS[name].gone)
+                ends_at = began + (FAULTS[name].seconds if seconds is None else seconds)
+                batch.tend_until(lambda at=ends_at: time.monotonic() >= at, None)  # type: ignore[misc]  # bound now
+            lasted.append(f"{name} for {time.monotonic() - began:.0f} s")
         recovered = f"all ready {ready.wait_until_ready():.1f} s after the fault"
         batch.crowd.wanted = videos
-        return batch.finish([f"{name} for {lasted:.0f} s"], lambda: [recovered])
+        afterwards()
+        return batch.finish([", ".join(lasted)], lambda: [recovered])
