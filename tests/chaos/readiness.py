@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 
 import httpx
-from tests.system.cluster import RunningCluster, ServiceProcess
+from tests.system.cluster import NO_TLS, RunningCluster, ServiceProcess
 
 NOTICE_SECONDS = 120.0
 """A bound against hanging: the machine may be busy with other things."""
@@ -48,7 +48,7 @@ class Readiness:
 
 
 def _dependencies(process: ServiceProcess) -> tuple[str, dict[str, str]]:
-    answer = httpx.get(f"{process.url}/health/ready", timeout=_ANSWER_SECONDS)
+    answer = httpx.get(f"{process.url}/health/ready", timeout=_ANSWER_SECONDS, verify=NO_TLS)
     body = answer.json()
     assert answer.status_code == (200 if body["status"] == "ok" else 503), body
     states: dict[str, str] = body["dependencies"]
