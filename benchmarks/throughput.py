@@ -92,7 +92,12 @@ async def measure_laptop(folder: Path, given: argparse.Namespace) -> Measured:
 
 async def measure_cluster(folder: Path, given: argparse.Namespace, mongodb: MongoDB, rabbitmq: RabbitMQ) -> Measured:
     servers = {"mongodb_url": database(mongodb), "rabbitmq_url": rabbitmq.url}
-    more = {"profile": "cluster", **servers, "warehouse_url": "postgresql://nobody@127.0.0.1/none"}  # nobody asks it
+    more = {
+        "profile": "cluster",
+        "public_url": "http://127.0.0.1",
+        **servers,
+        "warehouse_url": "postgresql://nobody@127.0.0.1/none",
+    }  # nobody asks it
     settings = settings_of(folder / "people", **more)
     written = folder / "ages.json"
     with manager(folder, written, given.profile, more) as process:

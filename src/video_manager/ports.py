@@ -113,9 +113,9 @@ class DocumentStore(Protocol):
     async def replace(
         self, collection: str, id: str, revision: int, body: Mapping[str, Any], *,
         outbox: Sequence[Envelope] = (), handled: str | None = None,
-    ) -> Stored:  # fmt: skip
-        """Compare-and-set on `revision`; appends to the outbox and the inbox. Raises StaleRevision, also when
-        the document is gone, and AlreadyExists for a taken unique value."""
+    ) -> int:  # fmt: skip
+        """Compare-and-set on `revision`; appends to the outbox and the inbox. Returns the new revision. Raises
+        StaleRevision, also when the document is gone, and AlreadyExists for a taken unique value."""
         ...
 
     async def delete(self, collection: str, id: str, revision: int | None = None) -> bool:

@@ -157,10 +157,10 @@ class Repository(Generic[T]):
     ) -> Loaded[T]:
         """Replace what was loaded, if nobody changed it since. Raises StaleRevision."""
         body = stored_body(value)
-        stored = await self._store.replace(
+        revision = await self._store.replace(
             self._spec.name, str(body["id"]), loaded.revision, body, outbox=messages, handled=handled
         )
-        return Loaded(value, stored.revision, stored.handled)
+        return Loaded(value, revision, loaded.handled if handled is None else loaded.handled | {handled})
 
     async def remove(self, id: str, expected_revision: int | None = None) -> bool:
         """False when it is not there. Raises StaleRevision, and Conflict while messages are unsent."""

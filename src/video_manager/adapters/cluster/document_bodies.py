@@ -19,9 +19,6 @@ _DEPTH = 80
 """MongoDB takes 100 levels."""
 _INT64 = range(-(2**63), 2**63)
 
-OPTIONAL = ("exact", "folded")
-"""Fields of `content` that most documents lack."""
-
 
 def content(spec: CollectionSpec, body: Mapping[str, Any]) -> Fields:
     """The fields of a document that follow from its body: `body`, and perhaps `exact` and `folded`."""

@@ -43,8 +43,9 @@ def of_new_document(messages: Sequence[Envelope], handled: str | None) -> dict[s
 
 
 def appended(messages: Sequence[Envelope], handled: str | None) -> dict[str, Any]:
-    """The fields to set in a document that is there, as expressions over its present ones."""
-    fields: dict[str, Any] = {}
+    """The three fields of a document that is there, as expressions over its present ones; one that it lacks stays
+    away."""
+    fields: dict[str, Any] = {"outbox": "$outbox", "waiting": "$waiting", "inbox": "$inbox"}
     if messages:
         new = packed(messages)
         fields["outbox"] = {"$concatArrays": [{"$ifNull": ["$outbox", []]}, {"$literal": new}]}
@@ -63,9 +64,9 @@ def appended(messages: Sequence[Envelope], handled: str | None) -> dict[str, Any
 
 
 def without(message_ids: Sequence[str]) -> list[Stage]:
-    """The update that removes sent messages and leaves everything else."""
+    """The update that removes sent messages and leaves everything else, also a document without any."""
     is_sent = {"$in": ["$$one.id", {"$literal": list(message_ids)}]}
-    left = {"$filter": {"input": "$outbox", "as": "one", "cond": {"$not": [is_sent]}}}
+    left = {"$filter": {"input": {"$ifNull": ["$outbox", []]}, "as": "one", "cond": {"$not": [is_sent]}}}
     first_time = {"$let": {"vars": {"first": {"$arrayElemAt": ["$outbox", 0]}}, "in": "$$first.time"}}
     return [{"$set": {"outbox": left}}, {"$set": {"waiting": {"$ifNull": [first_time, None]}}}]
 

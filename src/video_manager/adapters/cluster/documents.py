@@ -11,7 +11,7 @@ from typing import Any
 
 import pymongo
 from bson import ObjectId
-from pymongo import IndexModel, ReturnDocument
+from pymongo import IndexModel
 from pymongo.asynchronous.collection import AsyncCollection
 from pymongo.errors import DuplicateKeyError, OperationFailure
 
@@ -83,7 +83,7 @@ class MongoDocuments:
             with explained(_named(collection, id)):
                 await self._collection(spec).insert_one({"_id": id, "revision": 1, "write": write, **fields})
         except DuplicateKeyError as error:
-            if await self._written(spec, id, write) is None:
+            if not await self._was_written(spec, id, write):
                 raise _taken(spec, id, error) from error
         self._wake(collection, id, outbox)
         return Stored(id, 1, body, frozenset(fields.get("inbox", ())))
@@ -103,33 +103,29 @@ class MongoDocuments:
     async def replace(
         self, collection: str, id: str, revision: int, body: Mapping[str, Any], *,
         outbox: Sequence[Envelope] = (), handled: str | None = None,
-    ) -> Stored:  # fmt: skip
+    ) -> int:  # fmt: skip
         spec, write = self._spec(collection), ObjectId()
-        fields = {name: {"$literal": value} for name, value in bodies.content(spec, body).items()}
-        changes: list[Document] = [
-            {"$set": {"revision": revision + 1, "write": write, **fields, **boxes.appended(outbox, handled)}}
-        ]
-        if absent := [name for name in bodies.OPTIONAL if name not in fields]:
-            changes.append({"$unset": absent})
+        content = {name: {"$literal": value} for name, value in bodies.content(spec, body).items()}
+        new = {"_id": "$_id", "revision": revision + 1, "write": write, **content, **boxes.appended(outbox, handled)}
+        # The revision is compared in the change rather than in the filter: some servers find a document by its id only
+        # when nothing else is asked for, and read the whole collection otherwise.
+        change = {"$replaceWith": {"$cond": [{"$eq": ["$revision", revision]}, new, "$$ROOT"]}}
         try:
             with explained(_named(collection, id)):
-                changed = await self._collection(spec).find_one_and_update(
-                    {"_id": {"$eq": id}, "revision": revision}, changes, {"inbox": 1},
-                    return_document=ReturnDocument.AFTER,
-                )  # fmt: skip
+                changed = await self._collection(spec).update_one({"_id": {"$eq": id}}, [change])
         except DuplicateKeyError as error:
             raise _taken(spec, id, error) from error
-        changed = changed or await self._written(spec, id, write)
-        if changed is None:
+        if not changed.modified_count and not await self._was_written(spec, id, write):
             raise _stale(collection, id, revision)
         self._wake(collection, id, outbox)
-        return Stored(id, revision + 1, body, frozenset(changed.get("inbox", ())))
+        return revision + 1
 
-    async def _written(self, spec: CollectionSpec, id: str, write: ObjectId) -> Document | None:
-        """The document, if this very write made its present revision. The driver repeats a write whose answer was lost,
-        and a server that does not remember the first one (it was restarted meanwhile) refuses the second."""
+    async def _was_written(self, spec: CollectionSpec, id: str, write: ObjectId) -> bool:
+        """Whether this very write made the document's present revision. The driver repeats a write whose answer was
+        lost, and a server that does not remember the first one (it was restarted meanwhile) refuses the second."""
         with explained():
-            return await self._collection(spec).find_one({"_id": {"$eq": id}, "write": write}, {"inbox": 1})
+            found = await self._collection(spec).find_one({"_id": {"$eq": id}}, {"write": 1})
+        return found is not None and found.get("write") == write
 
     async def delete(self, collection: str, id: str, revision: int | None = None) -> bool:
         documents = self._collection(self._spec(collection))
@@ -240,7 +236,7 @@ def _stored(document: Document) -> Stored:
 
 
 def _mark(id: str, message_ids: Sequence[str]) -> pymongo.UpdateOne:
-    return pymongo.UpdateOne({"_id": {"$eq": id}, **boxes.IS_WAITING}, boxes.without(message_ids))
+    return pymongo.UpdateOne({"_id": {"$eq": id}}, boxes.without(message_ids))
 
 
 def _named(collection: str, id: str) -> str:
