@@ -32,6 +32,8 @@ class Upload(Frozen):
     sha256: str | None = None
     used_at: Instant | None = None
     """When a service last asked for the file; from the first time on, that service decides how long it stays."""
+    result_of: str | None = None
+    """The job whose result a worker elsewhere says this is: it goes with that job, so it can be no other's."""
 
 
 @dataclass(frozen=True)

@@ -100,10 +100,12 @@ class UploadsService:
 
     # ---- for the services that use the files -----------------------------------------------------------------
 
-    async def completed_file(self, upload_id: str, *, created_by: str | None = None) -> MediaFile:
+    async def completed_file(
+        self, upload_id: str, *, created_by: str | None = None, result_of: str | None = None
+    ) -> MediaFile:
         """The finished file, from now on in the care of the caller, who has HANDOVER to store a document that names
-        it. Raises NotFound, also for an upload of another actor than `created_by`, and Conflict while it is
-        unfinished."""
+        it. With `result_of` it is that job's alone. Raises NotFound, also for an upload of another actor than
+        `created_by`, and Conflict while it is unfinished, or when it is another job's result."""
         upload = (await self._uploads.load(upload_id)).value
         if created_by not in (None, upload.created_by):
             raise NotFound(f"there is no upload {upload_id!r} of yours: send the file first")
@@ -117,7 +119,13 @@ class UploadsService:
             with self._alone(upload):
                 await self._finish(upload)
         now = self._clock.now()
-        upload = (await self._uploads.change(upload_id, lambda one: one.with_(used_at=now))).value
+
+        def use(one: Upload) -> Upload:
+            if result_of is not None and one.used_at is not None and one.result_of != result_of:
+                raise Conflict(f"the upload of {one.name!r} is in use already: send the file of each job for itself")
+            return one.with_(used_at=now, result_of=result_of or one.result_of)
+
+        upload = (await self._uploads.change(upload_id, use)).value
         # Only now: had the file been swept before, it would be missed here; afterwards nobody sweeps it.
         if await self._files.stat(upload_id) is None:
             raise NotFound(f"the file {upload.name!r} was removed when nothing needed it any more: send it again")

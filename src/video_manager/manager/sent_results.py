@@ -73,18 +73,21 @@ class SentResults:
         self._sent = sent
         self._files = files
 
-    async def take_over(self, actor: Actor, result: RenderResult) -> JobResult:
+    async def take_over(self, actor: Actor, job_id: str, result: RenderResult) -> JobResult:
         """The result with the files as they were sent in. From now on they belong to the version: their uploads do not
-        expire any more. Raises InvalidInput for a file that this key did not send, or that is no video or captions."""
-        files = [await self._take_file(actor, file, f"result.files.{n}.id") for n, file in enumerate(result.files)]
+        expire any more. Raises InvalidInput for a file that this key did not send, that is another job's, or that is no
+        video or captions."""
+        files = [
+            await self._take_file(actor, job_id, file, f"result.files.{n}.id") for n, file in enumerate(result.files)
+        ]
         suggested = result.suggested and Suggestion(
             title=result.suggested.title, description=result.suggested.description, tags=tuple(result.suggested.tags)
         )
         return JobResult(files=tuple(files), facts=dict(result.facts), suggested=suggested)
 
-    async def _take_file(self, actor: Actor, file: SentFile, field: str) -> MediaFile:
+    async def _take_file(self, actor: Actor, job_id: str, file: SentFile, field: str) -> MediaFile:
         try:
-            stored = await self._sent.completed_file(file.id, created_by=actor.id)
+            stored = await self._sent.completed_file(file.id, created_by=actor.id, result_of=job_id)
         except (NotFound, Conflict) as error:
             raise InvalidInput.field(field, error.detail) from error
         head = await _joined(self._files.read(file.id, 0, min(_HEAD_BYTES, stored.size_bytes)))

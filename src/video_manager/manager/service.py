@@ -39,9 +39,11 @@ NewId = Callable[..., str]
 class SourceFiles(Protocol):
     """Files that people sent in (the gateway's uploads)."""
 
-    async def completed_file(self, id: str, *, created_by: str | None = None) -> MediaFile:
+    async def completed_file(
+        self, id: str, *, created_by: str | None = None, result_of: str | None = None
+    ) -> MediaFile:
         """Raises NotFound for an unknown one, or one of another actor than `created_by`, and Conflict for an
-        unfinished one."""
+        unfinished one. With `result_of` it is that job's result from now on: Conflict for another job."""
         ...
 
 

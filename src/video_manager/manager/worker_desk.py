@@ -55,7 +55,7 @@ class WorkerDesk:
         if (job.state, job.attempt) == (JobState.FINISHED, attempt) and _same_files(job, result):
             return  # the first answer was lost; the files may have gone their way since
         rules.finish(job, attempt, JobResult(), job.created_at)  # a refused attempt takes nothing over
-        await self._jobs.finish(id, attempt, await self._results.take_over(actor, result))
+        await self._jobs.finish(id, attempt, await self._results.take_over(actor, id, result))
 
     async def fail(self, actor: Actor, id: str, attempt: int, error: str) -> None:
         await self._own(actor, id)

@@ -14,7 +14,7 @@ from pathlib import Path
 from video_manager.contracts.envelope import Envelope, envelope
 from video_manager.contracts.events import JobProgress
 from video_manager.domain.job import Job, JobResult
-from video_manager.errors import LeaseLost, RetryableError, StorageFull, VideoManagerError
+from video_manager.errors import LeaseLost, RetryableError, StorageFull, Unavailable, VideoManagerError
 from video_manager.ports import Clock, Consumer, FileStore, JobDesk, MessageBus, ProgressCallback, Subscription
 from video_manager.worker.attempt import Attempt, Stop, failure_text
 from video_manager.worker.files import discard
@@ -209,7 +209,9 @@ class Worker:
             await self._report.finish(job, work.result())
         elif isinstance(error, LeaseLost):
             return
-        elif isinstance(error, RetryableError) and job.tries + 1 < self._settings.tries:
+        elif isinstance(error, Unavailable) or (
+            isinstance(error, RetryableError) and job.tries + 1 < self._settings.tries
+        ):
             await self._wait_and_give_back(attempt, error)
         else:
             if not isinstance(error, VideoManagerError):
@@ -232,7 +234,8 @@ class Worker:
         attempt.note(0.0, f"waiting {delay:.0f} s to try again: {error.detail}"[:200])
         await attempt.wait_for_stop(delay)
         if attempt.stopped is not Stop.LOST:
-            await self._report.give_back(job, failed=True)
+            # A store that is away is no failure of this work.
+            await self._report.give_back(job, failed=not isinstance(error, Unavailable))
 
 
 def _progress_hint(attempt: Attempt, source: str) -> Envelope:

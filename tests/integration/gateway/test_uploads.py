@@ -74,6 +74,18 @@ async def test_a_foreign_client_library_sends_a_file(world: World) -> None:
     assert await stored_bytes(world, id) == content
 
 
+async def test_a_file_is_the_result_of_one_job(world: World) -> None:
+    """The first job's end deletes it: named for a second one, that would lose its video."""
+    async with world.client(Role.WORKER) as client:
+        url = await announce(client, 4)
+        assert (await patch(client, url, 0, b"data")).status_code == 204
+    id, uploads = url.rsplit("/", 1)[1], world.parts.uploads
+    for _ in range(2):  # the answer to the first may have been lost
+        assert (await uploads.completed_file(id, result_of="a.1.render")).size_bytes == 4
+    with pytest.raises(Conflict, match="in use already"):
+        await uploads.completed_file(id, result_of="b.1.render")
+
+
 async def test_a_connection_that_breaks_in_the_middle_is_resumed(world: World) -> None:
     content = some_bytes(6_000_000)
     async with served(world) as base, world.client(Role.PRODUCER) as quick:

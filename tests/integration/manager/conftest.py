@@ -67,7 +67,9 @@ class Sent:
         self.senders: dict[str, str] = {}
         self.forgotten: list[str] = []
 
-    async def completed_file(self, id: str, *, created_by: str | None = None) -> MediaFile:
+    async def completed_file(
+        self, id: str, *, created_by: str | None = None, result_of: str | None = None
+    ) -> MediaFile:
         if id not in self.files or created_by not in (None, self.senders.get(id)):
             raise NotFound(f"there is no upload {id!r}")
         return self.files[id]
