@@ -237,6 +237,7 @@ def main() -> None:
     parser.add_argument("--paced", type=int, default=250, help="at the target's rate (%(default)s)")
     parser.add_argument("--skip", nargs="*", default=[], choices=["laptop", "cluster", "floors", "naps"])
     parser.add_argument("--profile", help="run the manager under cProfile, which leaves its statistics there")
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("stopped"))  # ends the servers and processes, too
     with tempfile.TemporaryDirectory(prefix="throughput-") as folder:
         measure(Path(folder), parser.parse_args())
 

@@ -60,6 +60,9 @@ async def mongodb(url: str, body: Mapping[str, Any]) -> dict[str, Rates]:
         found = {
             "insert_one": await rate(lambda _: bare.insert_one({"_id": uuid.uuid4().hex, "body": body})),
             "find_one": await rate(lambda n: bare.find_one({"_id": ids[n % 200]})),
+            "update_one": await rate(
+                lambda n: bare.update_one({"_id": ids[n % 200]}, {"$set": {"body": body}, "$inc": {"revision": 1}})
+            ),
             "find_one_and_update": await rate(
                 lambda n: bare.find_one_and_update(
                     {"_id": ids[n % 200]}, {"$set": {"body": body}, "$inc": {"revision": 1}}, {"revision": 1}
