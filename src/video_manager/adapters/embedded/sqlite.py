@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 
 import aiosqlite
+from tenacity import AsyncRetrying, retry_if_exception, stop_after_delay, wait_random
 
 from video_manager.errors import SettingsError, StorageFull
 
@@ -27,7 +28,7 @@ async def connect(path: Path, *, read_only: bool = False) -> aiosqlite.Connectio
     await connection
     try:
         if not read_only:
-            await connection.execute("PRAGMA journal_mode = WAL")
+            await _use_wal(connection)
             # FULL, not NORMAL: an acknowledged write survives a power cut, not only a killed process.
             await connection.execute("PRAGMA synchronous = FULL")
             await connection.execute("PRAGMA foreign_keys = ON")
@@ -37,6 +38,16 @@ async def connect(path: Path, *, read_only: bool = False) -> aiosqlite.Connectio
         await connection.close()
         raise
     return connection
+
+
+async def _use_wal(connection: aiosqlite.Connection) -> None:
+    """The first one to open a file changes it; SQLite does not let the others wait for that, so they try again."""
+    async for attempt in AsyncRetrying(
+        retry=retry_if_exception(lambda error: isinstance(error, sqlite3.OperationalError) and "locked" in str(error)),
+        wait=wait_random(0.005, 0.05), stop=stop_after_delay(BUSY_SECONDS), reraise=True,
+    ):  # fmt: skip
+        with attempt:
+            await connection.execute("PRAGMA journal_mode = WAL")
 
 
 def _prepare(path: Path) -> None:
