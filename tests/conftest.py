@@ -138,7 +138,18 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 # ---- order ---------------------------------------------------------------------------------------------
 
 
+_LONGEST = ("chaos/test_campaign.py", "e2e/test_loop.py", "system/test_killing.py")
+_LONG = ("system", "e2e", "integration/cluster", "integration/replicas")
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """The longest files first, so that both cores end together."""
-    system = Path(__file__).parent / "system"
-    items.sort(key=lambda item: (item.path.name != "test_killing.py", not item.path.is_relative_to(system)))
+    root = Path(__file__).parent
+
+    def place(item: pytest.Item) -> int:
+        path = item.path.relative_to(root).as_posix()
+        if path in _LONGEST:
+            return _LONGEST.index(path)
+        return len(_LONGEST) if path.startswith(_LONG) else len(_LONGEST) + 1
+
+    items.sort(key=place)
