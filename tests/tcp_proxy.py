@@ -1,7 +1,6 @@
 """A TCP proxy that does to connections what networks do: cut them half-way, delay what they carry, stand still."""
 
 import asyncio
-import contextlib
 import socket
 import struct
 from enum import Enum
@@ -76,6 +75,12 @@ class TcpProxy:
         middle of a frame, or with a request delivered whose answer is lost. Happens once."""
         self._budgets[direction] = byte_count
 
+    def silence(self) -> None:
+        """Open connections carry nothing more and are not closed, as when a firewall on the way has forgotten them.
+        New ones work."""
+        for connection in self._connections:
+            connection.silent = True
+
     def pause(self) -> None:
         """Nothing passes in either direction and nothing is closed: a peer sees silence."""
         self._flowing.clear()
@@ -124,8 +129,8 @@ class TcpProxy:
         connection = _Connection(writer, server_writer)
         self._connections.add(connection)
         ways = [
-            asyncio.create_task(self._pass_on(reader, server_writer, Direction.TO_SERVER)),
-            asyncio.create_task(self._pass_on(server_reader, writer, Direction.TO_CLIENT)),
+            asyncio.create_task(self._pass_on(connection, reader, server_writer, Direction.TO_SERVER)),
+            asyncio.create_task(self._pass_on(connection, server_reader, writer, Direction.TO_CLIENT)),
         ]
         try:
             await asyncio.wait(ways)
@@ -136,34 +141,42 @@ class TcpProxy:
                 way.cancel()
             await asyncio.wait(ways)
 
-    async def _pass_on(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, way: Direction) -> None:
-        """Until this direction ends; its orderly end is passed on as well."""
+    async def _pass_on(
+        self, connection: "_Connection", reader: asyncio.StreamReader, writer: asyncio.StreamWriter, way: Direction
+    ) -> None:
+        """Until this direction ends; its orderly end is passed on as well, and that one side resets it."""
         chunks: asyncio.Queue[tuple[float, bytes]] = asyncio.Queue(_MOST_CHUNKS)
-        deliver = asyncio.create_task(self._deliver(chunks, writer, way))
+        deliver = asyncio.create_task(self._deliver(connection, chunks, writer, way))
         loop = asyncio.get_running_loop()
         try:
-            with contextlib.suppress(ConnectionError):
-                while chunk := await reader.read(_CHUNK_BYTES):
-                    await chunks.put((loop.time() + self.delay_seconds, chunk))
-                await chunks.put((loop.time() + self.delay_seconds, b""))
-                await deliver
+            while chunk := await reader.read(_CHUNK_BYTES):
+                await chunks.put((loop.time() + self.delay_seconds, chunk))
+            await chunks.put((loop.time() + self.delay_seconds, b""))
+            await deliver
+        except ConnectionError:
+            connection.reset()
         finally:
             deliver.cancel()
             await asyncio.wait({deliver})
 
     async def _deliver(
-        self, chunks: asyncio.Queue[tuple[float, bytes]], writer: asyncio.StreamWriter, way: Direction
-    ) -> None:
+        self, connection: "_Connection", chunks: asyncio.Queue[tuple[float, bytes]], writer: asyncio.StreamWriter,
+        way: Direction,
+    ) -> None:  # fmt: skip
         loop = asyncio.get_running_loop()
-        with contextlib.suppress(ConnectionError):
+        try:
             while True:
                 due_at, chunk = await chunks.get()
                 await asyncio.sleep(max(0.0, due_at - loop.time()))
                 await self._flowing.wait()
+                if connection.silent:
+                    continue
                 if not chunk:
                     writer.write_eof()
                     return
                 await self._write(chunk, writer, way)
+        except ConnectionError:
+            connection.reset()
 
     async def _write(self, chunk: bytes, writer: asyncio.StreamWriter, way: Direction) -> None:
         budget = self._budgets.get(way)
@@ -180,6 +193,7 @@ class TcpProxy:
 
 class _Connection:
     def __init__(self, *writers: asyncio.StreamWriter) -> None:
+        self.silent = False
         self._writers = writers
         for writer in writers:
             writer.transport.set_write_buffer_limits(high=0)  # so that draining waits until the kernel has it all

@@ -2,6 +2,8 @@
 
 import asyncio
 import contextlib
+import socket
+import struct
 from collections.abc import AsyncIterator
 
 import pytest
@@ -153,3 +155,33 @@ async def test_addresses_lead_through_it(proxy: TcpProxy) -> None:
     here = f"127.0.0.1:{proxy.port}"
     assert proxy.through("amqp://vm:pw@127.0.0.1:5672/vhost") == f"amqp://vm:pw@{here}/vhost"
     assert proxy.through("mongodb://127.0.0.1:1/?directConnection=true") == f"mongodb://{here}/?directConnection=true"
+
+
+async def test_a_reset_by_the_server_reaches_the_client() -> None:
+    async def reset(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read(1)
+        writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        writer.transport.abort()
+
+    server = await asyncio.start_server(reset, "127.0.0.1", 0)
+    async with server, TcpProxy(server.sockets[0].getsockname()[1]) as proxy, asyncio.timeout(BOUND_SECONDS):
+        reader, writer = await asyncio.open_connection("127.0.0.1", proxy.port)
+        writer.write(b"x")
+        with pytest.raises(ConnectionResetError):
+            await reader.read()
+        writer.close()
+
+
+async def test_silence_is_for_open_connections_only(proxy: TcpProxy, line: Line, echo: Echo) -> None:
+    reader, writer = line
+    writer.write(b"a")
+    assert await reader.readexactly(1) == b"a"
+    proxy.silence()
+    writer.write(b"b")
+    new_reader, new_writer = await asyncio.open_connection("127.0.0.1", proxy.port)
+    new_writer.write(b"c")
+    assert await new_reader.readexactly(1) == b"c"
+    assert echo.heard == b"ac"
+    new_writer.close()
+    with pytest.raises(TimeoutError):
+        await asyncio.wait_for(reader.read(1), 0.1)

@@ -71,6 +71,7 @@ class Batch:
         with cluster.client(30) as http:
             self._channels = _channels(http)
         self.crowd = Crowd(lambda: cluster.client(10), self._channels, videos, name)
+        self._known = set(_surprises(cluster))
         self._began = time.monotonic()
 
     def __enter__(self) -> Self:
@@ -92,7 +93,7 @@ class Batch:
             verdict = judge(http, site, folder, self.crowd, self._channels)
         return Report(
             headline, verdict, ended - self._began, ended - harm_ended, recovery(), self.harm.unasked_exits,
-            self.crowd.repeats, _surprises(self.cluster),
+            self.crowd.repeats, [line for line in _surprises(self.cluster) if line not in self._known],
         )  # fmt: skip
 
     def tend_until(self, done: Callable[[], bool], message: str | None) -> None:

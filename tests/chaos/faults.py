@@ -19,6 +19,8 @@ WIRES = ("mongodb", "rabbitmq", "warehouse")
 _MOST_BYTES = {"mongodb": 60_000, "rabbitmq": 8_000, "warehouse": 8_000}
 """After at most so many more a connection is cut: of what flows in a second or so of a busy system."""
 _CUT_PAUSE_SECONDS = (0.2, 1.5)
+_SILENCE_SECONDS = 40.0
+"""Longer than it takes to notice."""
 _STORE_DELAY_SECONDS = (0.025, 0.1)
 """In each direction: 50 to 200 ms for each request and its answer."""
 
@@ -94,6 +96,19 @@ def _slow_store(scene: Scene) -> Iterator[None]:
 
 
 @contextmanager
+def _silence(scene: Scene) -> Iterator[None]:
+    """Now and then something on the way forgets all connections, and says so to nobody."""
+
+    def forget() -> float:
+        for name in WIRES:
+            scene.wires.silence(name)
+        return _SILENCE_SECONDS
+
+    with _meanwhile(forget):
+        yield
+
+
+@contextmanager
 def _refused(scene: Scene) -> Iterator[None]:
     for name in WIRES:
         scene.wires.refuse(name)
@@ -120,6 +135,7 @@ FAULTS: Mapping[str, Fault] = {
     "store-paused": Fault(_paused("mongodb"), gone=("documents", "files"), seconds=30),
     "warehouse-paused": Fault(_paused("postgresql"), gone=("warehouse",), seconds=30),
     "cuts": Fault(_cuts),
+    "silence": Fault(_silence, seconds=60),
     "slow-store": Fault(_slow_store),
     "refused": Fault(_refused, gone=("documents", "files", "bus", "warehouse"), seconds=20),
     "broker-alarm": Fault(_broker_alarm, gone=("bus",), seconds=20),

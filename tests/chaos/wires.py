@@ -33,6 +33,9 @@ class Wires:
     def cut(self, name: str) -> None:
         self._call(_done(self._proxies[name].cut))
 
+    def silence(self, name: str) -> None:
+        self._call(_done(self._proxies[name].silence))
+
     def refuse(self, name: str) -> None:
         """Neither open connections nor new ones."""
         self._call(self._proxies[name].refuse())

@@ -83,8 +83,8 @@ class Bindings:
             complete = await exists(connection, exchange=self._topology.messages)
             for queue in () if complete else self._topology.kept_queues:
                 await give_birth(connection, queue, partial(self._topology.declare_kept, queue=queue))
-            channel = await connection.channel(publisher_confirms=False)
             async with answering("making what every process needs"):
+                channel = await connection.channel(publisher_confirms=False)
                 await self._topology.declare_base(channel)
             for queue, types in self._own.items():
                 if not complete or not await exists(connection, queue=self._topology.queue(queue)):
@@ -131,8 +131,8 @@ class Bindings:
 
     async def _make(self, connection: AbstractConnection, queue: str, types: Sequence[str]) -> None:
         await self._give_birth(connection, queue, types)
-        channel = await connection.channel(publisher_confirms=False)
         async with answering(f"binding queue {queue}"):
+            channel = await connection.channel(publisher_confirms=False)
             await self._topology.bind_queue(channel, queue, types)
         await close_quietly(channel)
 

@@ -101,6 +101,7 @@ class BrokerLink:
         self._lost.clear()
         try:
             connection.close_callbacks.add(self._when_lost)
+            _check_alive(connection)
             if self.on_open is not None:
                 await self.on_open(connection)
         except BaseException:
@@ -140,6 +141,12 @@ class BrokerLink:
                     _log.warning("connecting to RabbitMQ failed, trying again: %s", error, exc_info=error)
                 pause = min(2 * pause, _LONGEST_PAUSE_SECONDS)
             _log.info("connected to RabbitMQ at %s for %s again", self._address, self._purpose)
+
+
+def _check_alive(connection: AbstractConnection) -> None:
+    """One that was lost before the driver knew whom to tell would be taken for open for ever."""
+    if connection.transport is None or connection.transport.connection.is_closed:
+        raise Unavailable("the connection to RabbitMQ was lost as soon as it was made")
 
 
 async def connected(address: BrokerAddress, purpose: str, within_seconds: float = ANSWER_SECONDS) -> AbstractConnection:
