@@ -80,7 +80,12 @@ CASES: dict[str, tuple[str, Callable[[Servers], Servers], int, str]] = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("case", CASES)
+SHORT = ("mongodb without its database", "rabbitmq with wrong credentials", "postgresql that does not answer")
+
+
+@pytest.mark.parametrize(
+    "case", [name if name in SHORT else pytest.param(name, marks=pytest.mark.long) for name in CASES]
+)
 def test_a_wrong_server_is_named(case: str, servers: Servers, tmp_path: Path) -> None:
     service, spoil, code, setting = CASES[case]
     found, said = run(service, tmp_path, spoil(servers))

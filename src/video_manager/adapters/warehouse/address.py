@@ -1,5 +1,6 @@
 """Which database an address names, and the engine that talks to it."""
 
+import sqlite3
 from pathlib import Path
 from typing import Any
 
@@ -91,9 +92,15 @@ def _sqlite(url: URL) -> AsyncEngine:
         # schema; a migration that fails half-way has to leave the old schema.
         connection.isolation_level = None
         cursor = connection.cursor()
-        # WAL: the dashboard reads while the loader writes. FULL: a payload marked as loaded really is.
-        for pragma in ("journal_mode=WAL", "synchronous=FULL"):
-            cursor.execute(f"PRAGMA {pragma}")
+        # FULL: a payload marked as loaded really is.
+        cursor.execute("PRAGMA synchronous=FULL")
+        # WAL: the dashboard reads while the loader writes. It is kept in the file: when another one is just opening a
+        # new file (SQLite does not let us wait for that), it makes the change, or else our next connection does.
+        try:
+            cursor.execute("PRAGMA journal_mode=WAL")
+        except sqlite3.OperationalError as error:
+            if "locked" not in str(error):
+                raise
         cursor.close()
 
     @event.listens_for(engine.sync_engine, "begin")
