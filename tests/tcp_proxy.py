@@ -154,6 +154,8 @@ class TcpProxy:
             await chunks.put((loop.time() + self.delay_seconds, b""))
             await deliver
         except ConnectionError:
+            if connection.silent:  # not even its end is heard
+                await asyncio.get_running_loop().create_future()
             connection.reset()
         finally:
             deliver.cancel()
