@@ -90,6 +90,12 @@ def kill(folder: Path, seconds: float = 10) -> None:
     """End every process of the folder by SIGKILL. Raises TimeoutError when one does not end."""
     deadline = time.monotonic() + seconds
     while processes := marked(folder):  # again: one may have started another in between
+        # All stand still before the first one dies: PostgreSQL starts new processes when one of its own is killed, and
+        # those could no longer be found once their parent is gone.
+        send(processes, signal.SIGSTOP)
+        while new := marked(folder) - processes:
+            send(new, signal.SIGSTOP)
+            processes |= new
         send(processes, signal.SIGKILL)
         wait_until_ended(processes, seconds)
         if time.monotonic() > deadline:

@@ -135,7 +135,6 @@ async def test_a_killed_broker_loses_nothing_it_confirmed(server: PrivateRabbitM
     async with traffic(server.address(), prefix) as flow:
         await asyncio.to_thread(server.restart)
         await flow.flows()
-    assert flow.refused
     assert max(flow.handled.values()) < 5
 
 
