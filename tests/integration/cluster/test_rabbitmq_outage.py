@@ -133,8 +133,11 @@ async def test_cut_connections_lose_nothing(server: PrivateRabbitMQ, prefix: str
 
 async def test_a_killed_broker_loses_nothing_it_confirmed(server: PrivateRabbitMQ, prefix: str) -> None:
     async with traffic(server.address(), prefix) as flow:
+        await asyncio.to_thread(server.kill)
+        await until(lambda: flow.refused > 0, timeout_seconds=60)  # never said to be published while nobody was there
         await asyncio.to_thread(server.restart)
         await flow.flows()
+    assert flow.refused
     assert max(flow.handled.values()) < 5
 
 

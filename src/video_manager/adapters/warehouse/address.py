@@ -1,6 +1,5 @@
 """Which database an address names, and the engine that talks to it."""
 
-import sqlite3
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +7,7 @@ from sqlalchemy import Connection, event
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+from tenacity import Retrying, retry_if_exception, stop_after_delay, wait_random
 
 from video_manager.errors import SettingsError
 
@@ -94,13 +94,13 @@ def _sqlite(url: URL) -> AsyncEngine:
         cursor = connection.cursor()
         # FULL: a payload marked as loaded really is.
         cursor.execute("PRAGMA synchronous=FULL")
-        # WAL: the dashboard reads while the loader writes. It is kept in the file: when another one is just opening a
-        # new file (SQLite does not let us wait for that), it makes the change, or else our next connection does.
-        try:
-            cursor.execute("PRAGMA journal_mode=WAL")
-        except sqlite3.OperationalError as error:
-            if "locked" not in str(error):
-                raise
+        # WAL: the dashboard reads while the loader writes.
+        for retry in Retrying(
+            retry=retry_if_exception(lambda error: "database is locked" in str(error)),
+            wait=wait_random(0.005, 0.05), stop=stop_after_delay(_BUSY_SECONDS), reraise=True,
+        ):  # fmt: skip
+            with retry:  # SQLite does not let us wait for another one that is just opening a new file
+                cursor.execute("PRAGMA journal_mode=WAL")
         cursor.close()
 
     @event.listens_for(engine.sync_engine, "begin")
