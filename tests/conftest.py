@@ -79,6 +79,18 @@ def error_log(request: pytest.FixtureRequest) -> Iterator[list[str]]:
         pytest.fail(f"expected an ERROR in the log that matches {' and '.join(missing)}", pytrace=False)
 
 
+@pytest.fixture(autouse=True)
+def _logging_as_before() -> Iterator[None]:
+    """What a test configures ends with it: its handler writes to a stream that pytest closes."""
+    root = logging.getLogger()
+    handlers, level = list(root.handlers), root.level
+    yield
+    for handler in [one for one in root.handlers if one not in handlers]:
+        root.removeHandler(handler)
+    root.setLevel(level)
+    logging.captureWarnings(False)
+
+
 # ---- settings and folders -----------------------------------------------------------------------------
 
 

@@ -11,6 +11,7 @@ from video_manager.contracts.envelope import Envelope
 from video_manager.errors import NotFound, PermanentError
 from video_manager.held_messages import HeldMessages, Key, key_of
 from video_manager.ports import Clock, DocumentStore, MessageBus, Unsent
+from video_manager.tasks import end_tasks
 
 BATCH = 200
 """Documents per round: their messages are published together."""
@@ -90,10 +91,9 @@ class OutboxRelay:
         self._stopping = True
         self._woken.set()
         relay, tick, marks = self._tasks
-        tick.cancel()
-        await asyncio.gather(relay, tick, return_exceptions=True)
-        marks.cancel()  # not before: it may be writing down what has just been sent
-        await asyncio.gather(marks, return_exceptions=True)
+        await end_tasks([tick])
+        await asyncio.gather(relay, return_exceptions=True)
+        await end_tasks([marks])  # not before: it may be writing down what has just been sent
         self._tasks = []
 
     async def lag_seconds(self) -> float:

@@ -42,10 +42,18 @@ class Turns:
     async def open(self) -> None:
         await self._turns.register()
 
-    async def take(self, name: str, seconds: float) -> bool:
-        """Whether nobody has taken it within its time; then it is taken for so long, and not given back: what is to be
-        done once in a while, by whoever comes first."""
-        return await self._take(name, uuid.uuid4().hex, seconds)
+    @asynccontextmanager
+    async def once(self, name: str, seconds: float) -> AsyncIterator[bool]:
+        """Whether nobody has taken it within its time; then it is taken for so long: what is to be done once in a
+        while, by whoever comes first. Given back only when what is done inside fails, for the next try."""
+        holder = uuid.uuid4().hex
+        taken = await self._take(name, holder, seconds)
+        try:
+            yield taken
+        except BaseException:
+            if taken:
+                await self._give_back_quietly(name, holder)
+            raise
 
     @asynccontextmanager
     async def hold(self, name: str) -> AsyncIterator[None]:
@@ -59,11 +67,7 @@ class Turns:
         try:
             yield
         finally:
-            try:
-                await asyncio.shield(self._give_back(name, holder))
-            except VideoManagerError as error:
-                # What was done is done, and must not be told as failed: the turn lapses by itself.
-                log.warning("the turn %s could not be given back: %s", name, error)
+            await self._give_back_quietly(name, holder)
 
     async def _take(self, name: str, holder: str, seconds: float) -> bool:
         now = self._clock.now()
@@ -72,6 +76,13 @@ class Turns:
             return True
         changed = await self._turns.change(name, lambda it: mine if it.holder is None or it.until <= now else None)
         return changed.value.holder == holder
+
+    async def _give_back_quietly(self, name: str, holder: str) -> None:
+        """What was done is done, and must not be told as failed: a turn that cannot be given back lapses by itself."""
+        try:
+            await asyncio.shield(self._give_back(name, holder))
+        except VideoManagerError as error:
+            log.warning("the turn %s could not be given back: %s", name, error)
 
     async def _give_back(self, name: str, holder: str) -> None:
         await self._turns.change(name, lambda it: it.with_(holder=None) if it.holder == holder else None)

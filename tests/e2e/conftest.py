@@ -12,7 +12,7 @@ from pathlib import Path
 
 import httpx
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, ViewportSize, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, ViewportSize, expect, sync_playwright
 from tests.system.cluster import RunningCluster, empty_servers
 from tests.system.conftest import free_port
 
@@ -106,6 +106,7 @@ def browser() -> Iterator[Browser]:
             "--disable-dev-shm-usage",
             "--autoplay-policy=no-user-gesture-required",
         ]
+        expect.set_options(timeout=30_000)  # Playwright's own 5 s would let a busy machine decide
         browser = playwright.chromium.launch(executable_path=str(CHROMIUM), args=arguments)
         yield browser
         browser.close()
@@ -124,7 +125,7 @@ def open_context(browser: Browser, viewport: ViewportSize, *, dark: bool = False
     context = browser.new_context(
         viewport=viewport, timezone_id=ZONE, locale="en-GB", color_scheme="dark" if dark else "light"
     )
-    context.set_default_timeout(20_000)
+    context.set_default_timeout(30_000)
     return context
 
 

@@ -129,6 +129,7 @@ def regenerate(page: Page, system: RunningSystem, video_id: str, pictures: Path)
     expect(second).to_be_visible()
     expect(second).to_contain_text("Ready", timeout=RENDER_MILLISECONDS)
     second.click()
+    expect(second).to_have_attribute("aria-pressed", "true")  # before that, the first is compared with the second
     page.get_by_role("button", name="Compare").click()
     page.get_by_text("With version 1").click()
     expect(page.locator(".vm-screen")).to_have_count(2)

@@ -20,6 +20,7 @@ from video_manager.errors import RetryableError, VideoManagerError
 from video_manager.plugins.api import Collector, CollectorContext, PublishedPost
 from video_manager.ports import Clock, Op, Query, Where
 from video_manager.repository import Repository, instant_text
+from video_manager.tasks import end_tasks
 
 OpenContext = Callable[[str, str], AbstractAsyncContextManager[CollectorContext]]
 """Opens the context of one collection: (platform, channel id)."""
@@ -60,10 +61,7 @@ class CollectorLoop:
         """Posts that are being asked for are asked again after the next start."""
         if self._loop is None:
             return
-        tasks = [self._loop, *self._running.values()]
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await end_tasks([self._loop, *self._running.values()])
         self._loop = None
 
     async def _run(self) -> None:

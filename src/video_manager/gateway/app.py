@@ -1,7 +1,6 @@
 """The application: middlewares, routers, and what answers when no route does."""
 
 import asyncio
-import contextlib
 import logging
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
@@ -37,6 +36,7 @@ from video_manager.gateway.problems import MethodNotAllowed, install_problems
 from video_manager.gateway.tus import TusHeaders, upload_routes
 from video_manager.gateway.uploads import UploadsService
 from video_manager.settings import Settings
+from video_manager.tasks import end_tasks
 
 API = "/api/v1"
 UPLOADS = f"{API}/uploads"
@@ -162,16 +162,10 @@ def _lifespan(parts: GatewayParts) -> Callable[[FastAPI], AbstractAsyncContextMa
                 await service.open()
             stack.push_async_callback(parts.events.close)
             sweeper = asyncio.create_task(_sweep(parts), name="gateway sweep")
-            stack.push_async_callback(_cancelled, sweeper)
+            stack.push_async_callback(end_tasks, [sweeper])
             yield
 
     return running
-
-
-async def _cancelled(task: asyncio.Task[None]) -> None:
-    task.cancel()
-    with contextlib.suppress(asyncio.CancelledError):
-        await task
 
 
 async def _sweep(parts: GatewayParts) -> None:

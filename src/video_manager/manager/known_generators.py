@@ -1,7 +1,6 @@
 """Keeps the plugin registry of this process up to date with the generators that workers elsewhere registered."""
 
 import asyncio
-import contextlib
 import logging
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
@@ -15,6 +14,7 @@ from video_manager.manager.external_generator import ExternalGenerator
 from video_manager.plugins.registry import PluginKind, Registry
 from video_manager.ports import Clock, Consumer, MessageBus, Query, Subscription
 from video_manager.repository import Repository
+from video_manager.tasks import end_tasks
 
 MOST = 500
 """Registered generators of the whole system."""
@@ -64,9 +64,7 @@ class KnownGenerators:
 
     async def stop(self) -> None:
         if self._refreshing is not None:
-            self._refreshing.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._refreshing
+            await end_tasks([self._refreshing])
         if self._stop_watching is not None:
             await self._stop_watching()
 

@@ -12,6 +12,7 @@ from video_manager.lease_watch import LeaseWatch
 from video_manager.manager.jobs import requeued, sent_again
 from video_manager.ports import Clock, Op, Query, Where
 from video_manager.repository import Change, Loaded, Repository, instant_text
+from video_manager.tasks import end_tasks
 
 log = logging.getLogger(__name__)
 
@@ -59,9 +60,7 @@ class LeaseObserver:
         ]
 
     async def stop(self) -> None:
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await end_tasks(self._tasks)
         self._tasks = []
 
     async def _every(self, seconds: float, work: Callable[[], Awaitable[object]]) -> None:

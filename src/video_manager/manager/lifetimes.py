@@ -23,6 +23,7 @@ from video_manager.manager.views import working_versions
 from video_manager.plugins.registry import PluginKind, Registry
 from video_manager.ports import Clock, DocumentStore, FileStore, Op, Query, Where
 from video_manager.repository import Repository, instant_text
+from video_manager.tasks import end_tasks
 from video_manager.turns import Turns
 
 SWEEP_AGE = timedelta(hours=24)
@@ -207,18 +208,18 @@ class Lifetimes:
         ]
 
     async def stop(self) -> None:
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await end_tasks(self._tasks)
 
     async def _clean_up(self) -> None:
         """Several managers share what reads much: each part has its turn."""
         await self._uses.ensure_complete(self._all_videos((Where("state", Op.IN, WAITING_STATES),)))
         await self.settle_all()
-        if await self._turns.take("retention", LOOK_SECONDS / 2):
-            await self.apply_retention()
-        if await self._turns.take("sweep of files", SWEEP_SECONDS):
-            await self.sweep()
+        async with self._turns.once("retention", LOOK_SECONDS / 2) as ours:
+            if ours:
+                await self.apply_retention()
+        async with self._turns.once("sweep of files", SWEEP_SECONDS) as ours:
+            if ours:
+                await self.sweep()
 
     async def _release_later(self) -> None:
         waiting, self._later = self._later, set()

@@ -11,6 +11,7 @@ from video_manager.notifications.service import MOST_RECIPIENTS
 from video_manager.notifications.stores import Stores
 from video_manager.ports import Clock, Op, Query, Where
 from video_manager.repository import instant_text
+from video_manager.tasks import end_tasks, pause
 
 KEEP_DELIVERIES = timedelta(days=30)
 KEEP_NOTIFICATIONS = timedelta(days=90)
@@ -48,13 +49,13 @@ class DeliveryLoop:
     async def stop(self) -> None:
         if self._loop is None:
             return
-        self._loop.cancel()
+        await end_tasks([self._loop])
         serving = list(self._serving.values())
         if serving:
             _, late = await asyncio.wait(serving, timeout=STOP_SECONDS)
             for task in late:
                 task.cancel()
-        await asyncio.gather(self._loop, *serving, return_exceptions=True)
+            await asyncio.gather(*late, return_exceptions=True)
         self._loop = None
         self._serving = {}
 
@@ -68,13 +69,7 @@ class DeliveryLoop:
             await self._wait()
 
     async def _wait(self) -> None:
-        tick = asyncio.ensure_future(self._clock.sleep(self._tick_seconds))
-        woken = asyncio.ensure_future(self._woken.wait())
-        try:
-            await asyncio.wait((tick, woken), return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            tick.cancel()
-            woken.cancel()
+        await pause(self._clock, self._tick_seconds, self._woken)
         self._woken.clear()
 
     async def run_once(self) -> None:

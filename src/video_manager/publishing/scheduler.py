@@ -20,6 +20,7 @@ from video_manager.publishing.channels import ChannelService
 from video_manager.publishing.ledger import Ledger
 from video_manager.publishing.rules import PublishingRules
 from video_manager.publishing.uploader import Checkpoint, Running, Uploader, ignore_checkpoint
+from video_manager.tasks import end_tasks, pause
 
 log = logging.getLogger(__name__)
 
@@ -59,8 +60,7 @@ class Scheduler:
         """Start nothing more. What is not armed is handed back; a publishing call may end within the grace time, and
         after it the lease is left to run out."""
         if self._loop is not None:
-            self._loop.cancel()
-            await asyncio.gather(self._loop, return_exceptions=True)
+            await end_tasks([self._loop])
             self._loop = None
         for id, task in self._uploads.items():
             if not self._running[id].armed:
@@ -85,13 +85,7 @@ class Scheduler:
                 await self.tick()
             except Exception as error:
                 log.warning("the schedule could not be looked at: %s", error, exc_info=error)
-            pause = asyncio.ensure_future(self._clock.sleep(self._settings.tick_seconds))
-            woken = asyncio.ensure_future(self._woken.wait())
-            try:
-                await asyncio.wait({pause, woken}, return_when=asyncio.FIRST_COMPLETED)
-            finally:
-                pause.cancel()
-                woken.cancel()
+            await pause(self._clock, self._settings.tick_seconds, self._woken)
             self._woken.clear()
 
     # ---- one look ---------------------------------------------------------------------------------------------

@@ -30,6 +30,7 @@ from video_manager.publishing.context import Progress
 from video_manager.publishing.ledger import Decide, Ledger, progress_hint
 from video_manager.publishing.platforms import Connected, Platforms, post_of
 from video_manager.publishing.rules import PublishingRules
+from video_manager.tasks import end_tasks
 
 Checkpoint = Callable[[str], None]
 """Called with the name of each step that was just finished; tests die there."""
@@ -95,8 +96,7 @@ class Uploader:
             await asyncio.gather(work, return_exceptions=True)
             raise
         finally:
-            lease.cancel()
-            await asyncio.gather(lease, return_exceptions=True)
+            await end_tasks([lease])
             await self._conclude(running, channel, work)
 
     # ---- the way to being public ------------------------------------------------------------------------

@@ -16,6 +16,7 @@ from video_manager.contracts.events import JobProgress
 from video_manager.domain.job import Job, JobResult
 from video_manager.errors import LeaseLost, RetryableError, StorageFull, Unavailable, VideoManagerError
 from video_manager.ports import Clock, Consumer, FileStore, JobDesk, MessageBus, ProgressCallback, Subscription
+from video_manager.tasks import end_tasks
 from video_manager.worker.attempt import Attempt, Stop, failure_text
 from video_manager.worker.files import discard
 from video_manager.worker.folders import WorkFolders
@@ -145,8 +146,7 @@ class Worker:
         except Exception:  # noqa: BLE001 - the lease tells the manager, and this worker goes on with other jobs
             _log.exception("job %s: attempt %d ended without a word; its lease will run out", job.id, job.attempt)
         finally:
-            beat.cancel()
-            await asyncio.wait({beat})
+            await end_tasks([beat])
             del self._attempts[attempt.key]
             self._slots.release()
             await self._settle()

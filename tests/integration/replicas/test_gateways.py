@@ -87,9 +87,14 @@ async def test_a_turn_is_given_to_one_and_lapses_with_its_holder(pair: Pair) -> 
     first, second = (Turns(store, clock) for store in pair)
     await first.open()
     await second.open()
-    assert await asyncio.gather(first.take("sweep", 60), second.take("sweep", 60)) in ([True, False], [False, True])
+
+    async def comes_first(turns: Turns) -> bool:
+        async with turns.once("sweep", 60) as ours:
+            return ours
+
+    assert await asyncio.gather(comes_first(first), comes_first(second)) in ([True, False], [False, True])
     await clock.advance(60)
-    assert await second.take("sweep", 60)
+    assert await comes_first(second)
 
     assert await first._take("rule", "one that was killed", LAPSE_SECONDS)
     waiting = asyncio.create_task(_held(second))
@@ -120,7 +125,28 @@ async def test_what_was_done_in_a_turn_is_done_though_the_store_goes_away(
     async with turns.hold("rule"):
         monkeypatch.setattr(pair[0], "replace", away)
     monkeypatch.undo()
-    assert not await turns.take("rule", 60), "it lapses by itself, and not before"
+    async with turns.once("rule", 60) as ours:
+        assert not ours, "it lapses by itself, and not before"
+
+
+async def test_what_is_done_once_in_a_while_is_tried_again_only_after_it_failed(pair: Pair) -> None:
+    first, second = (Turns(store, SystemClock()) for store in pair)
+    await first.open()
+    await second.open()
+
+    async def sweep() -> None:
+        async with first.once("sweep", 3600) as ours:
+            assert ours
+            async with second.once("sweep", 3600) as theirs:
+                assert not theirs
+            raise Unavailable("the store does not answer")
+
+    with pytest.raises(Unavailable):
+        await sweep()
+    async with second.once("sweep", 3600) as ours:
+        assert ours
+    async with first.once("sweep", 3600) as ours:
+        assert not ours, "it was done"
 
 
 # ---- repeated requests --------------------------------------------------------------------------------------

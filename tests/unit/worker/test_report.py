@@ -11,7 +11,7 @@ from tests.fakes.desk import MemoryJobDesk
 from video_manager.adapters.embedded.files import FolderFiles
 from video_manager.domain.job import Job, JobKind, JobResult, JobState
 from video_manager.errors import Unavailable
-from video_manager.worker.report import PATIENCE_SECONDS, Report
+from video_manager.worker.report import HURRY_SECONDS, PATIENCE_SECONDS, Report
 
 JOB = Job(
     id="v.1.render", video_id="v", version=1, kind=JobKind.RENDER, topic="render.card", input={},
@@ -67,13 +67,31 @@ async def test_patience_ends(desk: GoneDesk, tmp_path: Path) -> None:
         await telling
 
 
-async def test_a_shutdown_does_not_wait_for_long(desk: GoneDesk, tmp_path: Path) -> None:
+@pytest.mark.parametrize("waited_before_seconds", [0, 100], ids=["from the first try", "in a long pause"])
+async def test_a_shutdown_does_not_wait_for_long(desk: GoneDesk, tmp_path: Path, waited_before_seconds: int) -> None:
     clock = VirtualClock()
     report = report_to(desk, clock, tmp_path)
     telling = asyncio.create_task(report.finish(desk.jobs[JOB.id], JobResult()))
+    for _ in range(waited_before_seconds):
+        await clock.advance(1)
+    before = desk.tries
     report.hurry()
-    for _ in range(20):
+    for _ in range(int(HURRY_SECONDS) + 2):
         await clock.advance(1)
     with pytest.raises(Unavailable):
         await telling
-    assert desk.tries == 7
+    assert 5 <= desk.tries - before <= HURRY_SECONDS + 3
+
+
+async def test_a_shutdown_still_reports_to_a_store_that_comes_back_in_time(desk: GoneDesk, tmp_path: Path) -> None:
+    clock = VirtualClock()
+    report = report_to(desk, clock, tmp_path)
+    telling = asyncio.create_task(report.finish(desk.jobs[JOB.id], JobResult()))
+    for _ in range(100):
+        await clock.advance(1)
+    report.hurry()
+    await clock.advance(HURRY_SECONDS / 2)
+    desk.back = True
+    await clock.advance(2)
+    await telling
+    assert desk.jobs[JOB.id].state is JobState.FINISHED

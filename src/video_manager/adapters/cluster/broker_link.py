@@ -18,6 +18,7 @@ from video_manager.adapters.cluster import broker_answers
 from video_manager.adapters.cluster.broker_address import BrokerAddress
 from video_manager.adapters.cluster.broker_answers import ANSWER_SECONDS, answering
 from video_manager.errors import SettingsError, Unavailable, VideoManagerError
+from video_manager.tasks import end_tasks
 
 _FIRST_PAUSE_SECONDS = 0.1
 _LONGEST_PAUSE_SECONDS = 3.0
@@ -69,8 +70,7 @@ class BrokerLink:
 
     async def close(self) -> None:
         if self._keeper is not None:
-            self._keeper.cancel()
-            await asyncio.gather(self._keeper, return_exceptions=True)
+            await end_tasks([self._keeper])
             self._keeper = None
         self._up.clear()
         connection, self._connection = self._connection, None

@@ -23,6 +23,7 @@ from video_manager.adapters.cluster.threads import Threads, to_the_end
 from video_manager.adapters.embedded.file_layout import checked_id
 from video_manager.errors import AlreadyExists, Conflict, InvalidInput, NotFound
 from video_manager.ports import StorageUse, StoredFile
+from video_manager.tasks import end_tasks
 
 _STALE_AFTER = timedelta(hours=1)
 _SWEEP_SECONDS = 3600.0
@@ -60,8 +61,7 @@ class GridFiles:
 
     async def close(self) -> None:
         if self._sweeping is not None:
-            self._sweeping.cancel()
-            await asyncio.wait([self._sweeping])
+            await end_tasks([self._sweeping])
             self._sweeping = None
         self._threads.close()
         await self._connection.close()

@@ -16,6 +16,7 @@ from video_manager.adapters.cluster.broker_link import CLOSE_SECONDS, close_quie
 from video_manager.adapters.cluster.message_handling import Means, MessageHandling
 from video_manager.errors import VideoManagerError
 from video_manager.ports import Subscription
+from video_manager.tasks import end_tasks
 
 _RETRY_SECONDS = 1.0
 
@@ -78,8 +79,7 @@ class QueueConsumer:
             for task in late:
                 task.cancel()
             await asyncio.gather(*late, return_exceptions=True)
-        self._loop.cancel()
-        await asyncio.gather(self._loop, return_exceptions=True)
+        await end_tasks([self._loop])
 
     # ---- the channel ----------------------------------------------------------------------------------
 

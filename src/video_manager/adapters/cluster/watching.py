@@ -17,6 +17,7 @@ from video_manager.adapters.cluster.topology import Topology
 from video_manager.adapters.embedded.watchers import Watchers
 from video_manager.contracts.envelope import Envelope
 from video_manager.ports import Handler
+from video_manager.tasks import end_tasks
 
 BACKLOG = 1000
 """Hints that wait for the socket; then the oldest are lost."""
@@ -59,8 +60,7 @@ class WatchQueue:
 
     async def close(self) -> None:
         if self._loop is not None:
-            self._loop.cancel()
-            await asyncio.gather(self._loop, return_exceptions=True)
+            await end_tasks([self._loop])
             self._loop = None
         await self._watchers.close()
 
@@ -127,8 +127,7 @@ class HintSender:
         self._woken.set()
 
     async def close(self) -> None:
-        self._loop.cancel()
-        await asyncio.gather(self._loop, return_exceptions=True)
+        await end_tasks([self._loop])
 
     async def _keep_sending(self) -> None:
         while True:

@@ -13,6 +13,7 @@ from video_manager.adapters.embedded.message_table import MessageTable, Row
 from video_manager.contracts.envelope import Envelope
 from video_manager.errors import PermanentError, RetryableError, StorageFull, Unavailable
 from video_manager.ports import Subscription
+from video_manager.tasks import end_tasks
 
 _log = logging.getLogger(__name__)
 
@@ -87,8 +88,7 @@ class QueueConsumer:
     async def close(self, drain_seconds: float) -> None:
         """Take nothing more, let the handlers end; those that do not in time are cancelled, and their messages stay."""
         self._closing = True
-        self._loop.cancel()
-        await asyncio.gather(self._loop, return_exceptions=True)
+        await end_tasks([self._loop])
         if self._running:
             _, late = await asyncio.wait(self._running, timeout=drain_seconds)
             for task in late:

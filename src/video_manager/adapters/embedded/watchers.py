@@ -1,7 +1,6 @@
 """In-process listeners for live pages: fast, and allowed to lose."""
 
 import asyncio
-import contextlib
 import logging
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
@@ -9,6 +8,7 @@ from dataclasses import dataclass
 from video_manager.adapters.embedded.routing import matches
 from video_manager.contracts.envelope import Envelope
 from video_manager.ports import Handler
+from video_manager.tasks import end_tasks
 
 BACKLOG = 1000
 """What a slow watcher may fall behind before it loses the oldest."""
@@ -54,9 +54,7 @@ class Watchers:
         task = self._watchers.pop(watcher, None)
         # A watcher that stops itself from its own handler must not wait for itself: its loop ends by itself.
         if task is not None and task is not asyncio.current_task():
-            task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await task
+            await end_tasks([task])
 
     async def _deliver(self, watcher: _Watcher) -> None:
         while watcher in self._watchers:
