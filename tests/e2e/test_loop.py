@@ -7,10 +7,10 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 from tests.e2e.conftest import DESKTOP, PHONE, RunningSystem, collect_faults, open_context, sign_in
 
-pytestmark = [pytest.mark.browser, pytest.mark.slow]
+pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.timeout(1800)]
 
 TEXT = "# The lighthouse\n\nEvery evening the keeper climbed the stairs. The lamp was lit, and the ships came home."
-RENDER_MILLISECONDS = 180_000
+RENDER_MILLISECONDS = 600_000
 
 
 def picture(page: Page, folder: Path, name: str) -> None:
@@ -152,7 +152,7 @@ def approve(page: Page, system: RunningSystem, video_id: str, pictures: Path) ->
 
 def see_publication(page: Page, system: RunningSystem, video_id: str, pictures: Path) -> str:
     page.goto(f"{system.url}/videos/{video_id}")
-    expect(page.get_by_text("Published", exact=True)).to_be_visible(timeout=60_000)
+    expect(page.get_by_text("Published", exact=True)).to_be_visible(timeout=RENDER_MILLISECONDS)
     picture(page, pictures, "14-details")
     show_on_phone(page, pictures, "details")
     address = page.locator("a[href*='/watch/']").first.get_attribute("href")
@@ -168,9 +168,9 @@ def play_on_watch_page(page: Page, address: str, pictures: Path) -> None:
     page.goto(address)
     expect(page.get_by_text("The lighthouse keeper").first).to_be_visible()
     page.evaluate("() => { const video = document.querySelector('video'); video.muted = true; return video.play(); }")
-    page.wait_for_function("() => document.querySelector('video').currentTime > 4", timeout=60_000)
+    page.wait_for_function("() => document.querySelector('video').currentTime > 4", timeout=RENDER_MILLISECONDS)
     picture(page, pictures, "16-watch")
-    page.wait_for_function("() => document.querySelector('video').ended", timeout=60_000)
+    page.wait_for_function("() => document.querySelector('video').ended", timeout=RENDER_MILLISECONDS)
     page.wait_for_timeout(1500)
 
 
@@ -178,7 +178,7 @@ def see_numbers(page: Page, system: RunningSystem, pictures: Path) -> None:
     page.goto(f"{system.url}/analytics")
     row = page.locator(".vm-table tbody tr").first
     expect(row).to_contain_text("The lighthouse keeper")
-    expect(row.locator("td").nth(3)).to_have_text("1", timeout=60_000)
+    expect(row.locator("td").nth(3)).to_have_text("1", timeout=RENDER_MILLISECONDS)
     expect(page.locator(".vm-chart canvas")).to_be_visible()
     picture(page, pictures, "17-analytics")
     show_on_phone(page, pictures, "analytics")

@@ -11,9 +11,9 @@ from imageio_ffmpeg import get_ffmpeg_exe
 from playwright.sync_api import Browser, Page, expect
 from tests.e2e.conftest import DESKTOP, RunningSystem, collect_faults, open_context, sign_in
 
-pytestmark = [pytest.mark.browser, pytest.mark.slow]
+pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.timeout(1800)]
 
-READY_MILLISECONDS = 120_000
+READY_MILLISECONDS = 600_000
 
 
 @pytest.fixture(scope="module")
@@ -44,7 +44,7 @@ def test_sent_in_video(system: RunningSystem, browser: Browser, clip: Path, pict
     reject(page, system, video)
     schedule(page, system, video, pictures)
     move_to_now(page, system, pictures)
-    expect(page.locator(".vm-entry.vm-is-good")).to_have_count(1, timeout=60_000)
+    expect(page.locator(".vm-entry.vm-is-good")).to_have_count(1, timeout=READY_MILLISECONDS)
     assert faults == []
 
 

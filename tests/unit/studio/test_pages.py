@@ -14,6 +14,7 @@ from video_manager.domain.access import SYSTEM, Role
 from video_manager.domain.model import derived_id
 from video_manager.domain.publication import Approved, PublicationState
 from video_manager.domain.video import MediaFile, MediaRole, Metadata, VideoState
+from video_manager.studio.keyed import KeyedParts, Part
 
 PAGES = {
     "/": "No videos yet",
@@ -189,3 +190,47 @@ async def test_go_on_takes_up_what_waited_for_the_channel_to_be_repaired(studio:
     user.find("Go on").click()
     await user.should_see("It goes on.")
     assert (await publishing.service.get(studio.admin, "p")).value.state is PublicationState.SCHEDULED
+
+
+async def test_a_live_change_draws_anew_only_the_card_that_it_changed(studio: Studio) -> None:
+    """What somebody has just pressed, or holds open, in another card must stay."""
+    first, second = [(await studio.request(title)).id for title in ("Lighthouse", "Harbour")]
+    user = await studio.visitor()
+    await user.open("/")
+
+    def card(video_id: str) -> int:
+        with user:
+            return next(one.id for one in ElementFilter() if one.props.get("href") == f"/videos/{video_id}")
+
+    before = card(first), card(second)
+    await studio.system.videos.cancel(studio.admin, second)
+    now = datetime.now(UTC)
+    told = {"id": "1", "source": "test", "time": now, "correlation_id": second, "data": {"video_id": second}}
+    await studio.system.adapters.bus.hint(Envelope(type="version.cancelled", subject=second, **told))
+    await user.should_see("Cancelled", retries=50)
+    assert card(first) == before[0]
+    assert card(second) != before[1]
+
+
+async def test_keyed_parts_keep_what_is_equal_and_take_the_given_order(studio: Studio) -> None:
+    user = await studio.visitor()
+    await user.open("/")
+    with user:
+        place = ui.element()
+        with place:
+            ui.label("head")
+        parts = KeyedParts(place)
+
+        def show(*shown: str) -> dict[str, int]:
+            parts.show([Part(one[0], one, lambda one=one: ui.label(one)) for one in shown])
+            labels = [child for child in place if isinstance(child, ui.label)]
+            assert [label.text for label in labels] == ["head", *shown]
+            return {label.text: label.id for label in labels}
+
+        first = show("a1", "b1", "c1")
+        second = show("c1", "d1", "a1")
+        assert [second[one] for one in ("head", "a1", "c1")] == [first[one] for one in ("head", "a1", "c1")]
+        third = show("c2", "d1")
+        assert (third["d1"], third["c2"] != second["c1"]) == (second["d1"], True)
+        assert show() == {"head": first["head"]}
+        assert show("a1")["a1"] != first["a1"], "it was taken away meanwhile"

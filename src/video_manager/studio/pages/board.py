@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from nicegui import ui
+from nicegui.element import Element
 
 from video_manager.domain.access import Right
 from video_manager.domain.video import VideoState
@@ -11,6 +12,7 @@ from video_manager.errors import NotFound
 from video_manager.manager.views import VideoView
 from video_manager.studio.elements import ProgressBar, anchor, box, button, empty, heading, link, link_button, text
 from video_manager.studio.formats import age_text, size_text
+from video_manager.studio.keyed import KeyedParts, Part
 from video_manager.studio.layout import Frame
 from video_manager.studio.live import gather
 from video_manager.studio.session import Visit
@@ -70,10 +72,12 @@ class Board:
         self._shown = {lane.title: _PAGE for lane in LANES}
         self._progress: dict[str, tuple[ProgressBar, ui.label]] = {}
         self._hidden: set[str] = set()
+        self._totals: dict[str, ui.label] = {}
+        self._cards: dict[str, KeyedParts] = {}
 
     async def draw(self) -> None:
         self._summary = box("vm-summary")
-        self._place = box()
+        self._lanes = KeyedParts(box())
         await self.reload()
 
     async def search(self, words: str) -> None:
@@ -90,16 +94,14 @@ class Board:
         storage = await self._visit.parts.operations.storage(actor)
         lanes = [(lane, *await self._read(lane)) for lane in LANES]
         self._draw_summary(counts, storage.used_bytes, storage.free_bytes)
-        self._place.clear()
-        self._progress.clear()
-        with self._place:
-            if not self._text and not any(videos for _, videos, _ in lanes):
-                self._draw_welcome()
-                return
-            with box("vm-lanes"):
-                for lane, videos, more in lanes:
-                    total = len(videos) if self._text else sum(counts.get(state, 0) for state in lane.states)
-                    self._draw_lane(lane, videos, total, more=more)
+        if not self._text and not any(videos for _, videos, _ in lanes):
+            self._lanes.show([Part("welcome", None, self._draw_welcome)])
+            return
+        self._lanes.show([Part("lanes", None, self._draw_lanes)])
+        for lane, videos, more in lanes:
+            total = len(videos) if self._text else sum(counts.get(state, 0) for state in lane.states)
+            self._show_lane(lane, videos, total, more=more)
+        self._progress = {id: bar for id, bar in self._progress.items() if not bar[1].is_deleted}
 
     async def _read(self, lane: Lane) -> tuple[list[VideoView], bool]:
         """The lane's newest videos over its states, and whether there are more."""
@@ -139,42 +141,58 @@ class Board:
                                 text(f" of {size_text(limit)}", "vm-spare", tag="span")
                 ProgressBar(used / limit if limit else 0)
 
-    def _draw_welcome(self) -> None:
+    def _draw_welcome(self) -> Element:
         advice = (
             "Request the first one: choose what makes it, give it a text or pictures, and watch it come to life here."
         )
-        with box("vm-card"), empty("movie_creation", "No videos yet", advice):
+        with box("vm-card") as card, empty("movie_creation", "No videos yet", advice):
             if self._visit.may(Right.REQUEST):
                 link_button("Request a video", "/new", "primary", "add")
+        return card
 
-    def _draw_lane(self, lane: Lane, videos: Sequence[VideoView], total: int, *, more: bool) -> None:
-        with box("vm-lane" if videos else "vm-lane vm-lane-empty", "section") as section:
-            section.props["aria-label"] = lane.title
-            with box("vm-lane-head"):
-                heading(lane.title)
-                text(str(total), "vm-count", tag="span")
-            for video in videos:
-                self._draw_card(video)
-            if not videos:
-                text("Nothing matches." if self._text else lane.nothing, "vm-lane-nothing")
-            if more:
+    def _draw_lanes(self) -> Element:
+        with box("vm-lanes") as lanes:
+            for lane in LANES:
+                with box("vm-lane", "section") as section:
+                    section.props["aria-label"] = lane.title
+                    with box("vm-lane-head"):
+                        heading(lane.title)
+                        self._totals[lane.title] = text("", "vm-count", tag="span")
+                self._cards[lane.title] = KeyedParts(section)
+        return lanes
 
-                async def show_more() -> None:
-                    self._shown[lane.title] += _PAGE
-                    await self._visit.attempt(lambda _actor: self.reload())
+    def _show_lane(self, lane: Lane, videos: Sequence[VideoView], total: int, *, more: bool) -> None:
+        self._totals[lane.title].text = str(total)
+        nothing = "" if videos else "Nothing matches." if self._text else lane.nothing
+        parts = [self._card_part(video) for video in videos]
+        if nothing:
+            parts.append(Part("nothing", nothing, lambda: text(nothing, "vm-lane-nothing")))
+        if more:
 
-                button("Show more", show_more, "quiet", "expand_more")
+            async def show_more() -> None:
+                self._shown[lane.title] += _PAGE
+                await self._visit.attempt(lambda _actor: self.reload())
 
-    def _draw_card(self, video: VideoView) -> None:
+            parts.append(Part("more", None, lambda: button("Show more", show_more, "quiet", "expand_more")))
+        self._cards[lane.title].show(parts)
+
+    def _card_part(self, video: VideoView) -> Part:
+        """Without the progress: the bar moves by itself."""
+        age = age_text(video.created_at, self._visit.parts.clock.now())
+        still = [one.model_copy(update={"progress": 0.0, "stage": ""}) for one in video.versions]
+        shows = (video.model_copy(update={"versions": still}), age)
+        return Part(video.id, shows, lambda: self._draw_card(video, age))
+
+    def _draw_card(self, video: VideoView, age: str) -> Element:
         version = newest(video)
         target = f"/review/{video.id}" if video.state is VideoState.IN_REVIEW else f"/videos/{video.id}"
-        with box("vm-video-card", "article"):
+        with box("vm-video-card", "article") as card:
             with anchor(target, "vm-picture-link", label=title_of(video)):
                 draw_picture(video)
             with box("vm-video-body"):
                 link(title_of(video), target, "vm-video-title vm-clip2")
                 about = f"{generator_title(self._visit, version.spec.generator)} · v{version.number} · "
-                text(about + age_text(video.created_at, self._visit.parts.clock.now()), "vm-soft vm-small vm-clip")
+                text(about + age, "vm-soft vm-small vm-clip")
                 if is_working(version):
                     bar = ProgressBar(version.progress, idle=version.progress == 0)
                     stage = text(stage_text(version), "vm-soft vm-small vm-num vm-clip")
@@ -188,6 +206,7 @@ class Board:
                     draw_publications(video)
                     with box("vm-row vm-tight vm-push"):
                         draw_actions(self._visit, video, self._refresh, lambda: self._hidden.add(video.id))
+        return card
 
     async def _refresh(self) -> None:
         self._hidden.clear()

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
 from nicegui import ui
+from nicegui.element import Element
 
 from video_manager.domain.publication import Publication, PublicationState
 from video_manager.repository import Loaded
@@ -13,6 +14,7 @@ from video_manager.studio.dialogs import Dialog
 from video_manager.studio.elements import box, button, icon_button, link_button, note, text
 from video_manager.studio.formats import plural
 from video_manager.studio.icons import platform_icon
+from video_manager.studio.keyed import KeyedParts, Part
 from video_manager.studio.layout import Frame
 from video_manager.studio.live import gather
 from video_manager.studio.publication_parts import draw_publication
@@ -69,7 +71,11 @@ class Calendar:
 
     def draw(self) -> None:
         self._note = box()
-        self._grid = box()
+        self._grid = box(f"vm-calendar vm-calendar-{self._view}")
+        with self._grid:
+            for name in ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"):
+                text(name, "vm-weekday")
+        self._cells = KeyedParts(self._grid)
         text(f"Times are in {self._visit.zone}.", "vm-hint vm-above")
 
     # ---- reading ----------------------------------------------------------------------------------------
@@ -108,12 +114,8 @@ class Calendar:
         for entry in self._entries:
             by_day.setdefault(entry.at.date(), []).append(entry)
         self._draw_note(any(by_day.get(day) for day in days))
-        self._grid.clear()
-        with self._grid, box(f"vm-calendar vm-calendar-{self._view}"):
-            for name in ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"):
-                text(name, "vm-weekday")
-            for day in days:
-                self._draw_day(day, by_day.get(day, []))
+        self._grid.classes(replace=f"vm-calendar vm-calendar-{self._view}")
+        self._cells.show([self._day_part(day, by_day.get(day, [])) for day in days])
 
     def _draw_note(self, filled: bool) -> None:
         self._note.clear()
@@ -125,10 +127,14 @@ class Calendar:
             advice = "Nothing goes out in this time. Approve a video and choose a time to see it here."
             note(advice + later, "", "event_available")
 
-    def _draw_day(self, day: date, entries: Sequence[Entry]) -> None:
+    def _day_part(self, day: date, entries: Sequence[Entry]) -> Part:
+        shows = (entries, self._names, self._view, self._day.month)
+        return Part(day.isoformat(), shows, lambda: self._draw_day(day, entries))
+
+    def _draw_day(self, day: date, entries: Sequence[Entry]) -> Element:
         outside = self._view == MONTH and day.month != self._day.month
         marks = (" vm-outside" if outside else "") + (" vm-today" if day == self._today else "")
-        with box(f"vm-day{marks}{'' if entries else ' vm-free'}"):
+        with box(f"vm-day{marks}{'' if entries else ' vm-free'}") as cell:
             with box("vm-day-head"):
                 text(f"{day:%a}", "vm-day-name", tag="span")
                 text(str(day.day), "vm-day-number", tag="span")
@@ -137,6 +143,7 @@ class Calendar:
                 self._draw_entry(entry)
             if len(entries) > limit:
                 button(f"{len(entries) - limit} more", lambda: self._open_week(day), "quiet", small=True)
+        return cell
 
     def _draw_entry(self, entry: Entry) -> None:
         publication = entry.publication
