@@ -29,30 +29,33 @@ def seconds_by_workers(folder: Path, servers: Servers, counts: tuple[int, ...] =
             cluster.wait_ready()
             time.sleep(2)  # starting them has ended
             with cluster.client(30) as http:
-                taken[count] = _batch(http)
+                _batch(http, count)  # warm
+                taken[count] = _batch(http, JOBS)
     finally:
         cluster.stop()
     return taken
 
 
-def _batch(http: httpx.Client) -> float:
+def _batch(http: httpx.Client, jobs: int) -> float:
     began = time.perf_counter()
-    answer = http.post("/videos", json={"generator": "nap", "title": "Nap", "count": JOBS})
+    answer = http.post("/videos", json={"generator": "nap", "title": "Nap", "count": jobs})
     answer.raise_for_status()
     wanted = {video["id"] for video in answer.json()["items"]}
-    _wait(lambda: wanted <= _rendered(http))
+    _wait(lambda: wanted <= _in_state(http, "processing"), lambda: wanted & _in_state(http, "failed"))
     return time.perf_counter() - began
 
 
-def _rendered(http: httpx.Client) -> set[str]:
-    """Nothing processes them here, so that they stay where a render has brought them."""
-    answer = http.get("/videos", params={"state": "processing", "limit": 100})
+def _in_state(http: httpx.Client, state: str) -> set[str]:
+    """Nothing processes videos here, so that they stay where a render has brought them: in `processing`."""
+    answer = http.get("/videos", params={"state": state, "limit": 100})
     return {video["id"] for video in answer.raise_for_status().json()["items"]}
 
 
-def _wait(done: Callable[[], bool]) -> None:
+def _wait(done: Callable[[], bool], failed: Callable[[], set[str]]) -> None:
     deadline = time.monotonic() + MOST_SECONDS
     while not done():
+        if failures := failed():
+            raise SystemExit(f"renders failed: {sorted(failures)}")
         if time.monotonic() > deadline:
             raise SystemExit("the batch did not end")
         time.sleep(_LOOK_SECONDS)

@@ -9,7 +9,7 @@ from tests.e2e.conftest import DESKTOP, PHONE, RunningSystem, collect_faults, op
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.timeout(1800)]
 
-TEXT = "# The lighthouse\n\nEvery evening the keeper climbed the stairs. The lamp was lit, and the ships came home."
+TEXT = "# The lighthouse\n\nEvery evening the keeper climbed the stairs and lit the lamp for the ships."
 RENDER_MILLISECONDS = 600_000
 
 

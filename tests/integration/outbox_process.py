@@ -6,10 +6,10 @@ from pathlib import Path
 
 from tests.contract.messages import message
 
+from video_manager.adapters.backoff import Backoff
 from video_manager.adapters.clock import SystemClock
 from video_manager.adapters.embedded.bus import SqliteBus
 from video_manager.adapters.embedded.documents import SqliteDocuments
-from video_manager.adapters.embedded.queue_consumer import Backoff
 from video_manager.contracts.envelope import Envelope
 from video_manager.domain.model import Frozen
 from video_manager.outbox import OutboxRelay

@@ -13,10 +13,10 @@ from tests.contract.messages import message
 from tests.fakes.clock import VirtualClock
 from tests.integration.outbox_process import STEPS, Ring
 
+from video_manager.adapters.backoff import Backoff
 from video_manager.adapters.clock import SystemClock
 from video_manager.adapters.embedded.bus import SqliteBus
 from video_manager.adapters.embedded.documents import SqliteDocuments
-from video_manager.adapters.embedded.queue_consumer import Backoff
 from video_manager.contracts.envelope import Body, Envelope
 from video_manager.contracts.events import RenderFinished, VersionReady
 from video_manager.errors import PermanentError

@@ -12,6 +12,7 @@ import subprocess
 from pathlib import Path
 from typing import ClassVar
 
+from tenacity import Retrying, retry_if_result, stop_after_delay, wait_fixed
 from tests.servers.server import Command, Server, ServerFailed, ServerMissing
 
 PACKAGE = "rabbitmq-server"
@@ -112,11 +113,21 @@ class RabbitMQ(Server):
             command = [program, "-sname", self._node, "-c", cookie, "-e"]
             given = f"{code}, done.\n"
         environment = {"PATH": os.environ.get("PATH", os.defpath), **self._environment()}
-        done = subprocess.run(
-            command, input=given, capture_output=True, text=True, check=False, env=environment, timeout=60
-        )
+        asked = Retrying(
+            retry=retry_if_result(_unheard), wait=wait_fixed(0.5), stop=stop_after_delay(60),
+            retry_error_callback=lambda state: state.outcome.result() if state.outcome else None,
+        )  # fmt: skip
+        done = asked(
+            subprocess.run, command, input=given, capture_output=True, text=True, check=False, env=environment,
+            timeout=60,
+        )  # fmt: skip
         if done.returncode != 0 or (given is not None and "{ok, done}" not in done.stdout):
             raise ServerFailed(f"RabbitMQ refused {code}: {done.stdout}{done.stderr}")
+
+
+def _unheard(done: "subprocess.CompletedProcess[str]") -> bool:
+    """A busy node may not answer erl_call's greeting in time: then nothing was asked yet, and it may be repeated."""
+    return "failed to connect to node" in done.stdout + done.stderr
 
 
 def find_home() -> Path:

@@ -2,7 +2,13 @@
 """Plugins that cost nothing, so that what is left is the product's own work; and one that only waits."""
 
 import asyncio
+import functools
+import subprocess
+import tempfile
+from pathlib import Path
 from typing import ClassVar
+
+from imageio_ffmpeg import get_ffmpeg_exe
 
 from video_manager.plugins.api import (
     Account,
@@ -48,8 +54,19 @@ class NapGenerator(Generator[NoOptions]):
     async def render(self, input: RenderInput, options: NoOptions, context: Context) -> RenderResult:
         await asyncio.sleep(1.5)
         video = context.work_folder / "nap.mp4"
-        video.write_bytes(b"as small as a video can be")
+        video.write_bytes(await asyncio.to_thread(_smallest_video))
         return RenderResult(video)
+
+
+@functools.cache
+def _smallest_video() -> bytes:
+    """Real, because workers look at what a generator made. Made once in each worker."""
+    source = ["-f", "lavfi", "-i", "color=size=16x16:rate=10:duration=0.2"]
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, "smallest.mp4")
+        command = [get_ffmpeg_exe(), "-loglevel", "error", *source, "-pix_fmt", "yuv420p", str(path)]
+        subprocess.run(command, check=True)
+        return path.read_bytes()
 
 
 class NoOpPublisher(Publisher[NoOptions]):

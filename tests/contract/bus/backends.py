@@ -7,9 +7,9 @@ from pathlib import Path
 
 from tests.services import rabbitmq_vhost
 
+from video_manager.adapters.backoff import Backoff
 from video_manager.adapters.cluster.bus import RabbitBus
 from video_manager.adapters.embedded.bus import SqliteBus
-from video_manager.adapters.embedded.queue_consumer import Backoff
 from video_manager.ports import MessageBus
 
 FIRST_DELAY_SECONDS = 0.02

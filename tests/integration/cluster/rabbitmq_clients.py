@@ -8,8 +8,8 @@ from contextlib import asynccontextmanager
 import aio_pika
 from aio_pika.abc import AbstractChannel
 
+from video_manager.adapters.backoff import Backoff
 from video_manager.adapters.cluster.bus import RabbitBus
-from video_manager.adapters.embedded.queue_consumer import Backoff
 from video_manager.ports import DeadLetter
 
 QUICK = Backoff(0.02, 0.2)

@@ -9,6 +9,7 @@ from aio_pika import Message
 from aio_pika.abc import AbstractChannel
 from aio_pika.exceptions import ChannelNotFoundEntity
 
+from video_manager.adapters.backoff import Backoff
 from video_manager.adapters.cluster.bindings import Bindings
 from video_manager.adapters.cluster.broker_address import SETTING, BrokerAddress
 from video_manager.adapters.cluster.broker_answers import answering
@@ -21,8 +22,7 @@ from video_manager.adapters.cluster.publisher import Outgoing, Publisher, Unrout
 from video_manager.adapters.cluster.queue_consumer import QueueConsumer
 from video_manager.adapters.cluster.topology import PREFIX, Topology
 from video_manager.adapters.cluster.watching import HintSender, WatchQueue
-from video_manager.adapters.embedded.queue_consumer import Backoff
-from video_manager.adapters.embedded.routing import is_command
+from video_manager.adapters.routing import is_command
 from video_manager.contracts.envelope import Envelope
 from video_manager.errors import NotFound, Unavailable
 from video_manager.ports import DeadLetter, Handler, Subscription

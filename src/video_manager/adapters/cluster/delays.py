@@ -14,6 +14,9 @@ from video_manager.adapters.cluster.broker_link import BrokerLink, close_quietly
 from video_manager.adapters.cluster.publisher import Outgoing, Publisher, Unroutable
 from video_manager.adapters.cluster.quorum_births import exists, give_birth
 from video_manager.adapters.cluster.topology import Topology
+from video_manager.errors import Unavailable
+
+_TRIES = 3
 
 
 class Delays:
@@ -28,7 +31,7 @@ class Delays:
     async def send(self, message: Message, queue: str, delay_seconds: float) -> None:
         """On the broker when it returns; in the queue (its whole name) after the delay. Raises Unavailable."""
         milliseconds = step_ms(delay_seconds)
-        while True:
+        for _ in range(_TRIES):
             await self._declare(milliseconds)
             try:
                 await self._publisher.send([Outgoing(self._topology.delay(milliseconds), queue, message)])
@@ -40,6 +43,7 @@ class Delays:
                 self._declared.discard(milliseconds)
                 raise
             return
+        raise Unavailable(f"the queue for delays of {milliseconds} ms is deleted as soon as it is made")
 
     async def _declare(self, milliseconds: int) -> None:
         async with self._declaring:

@@ -54,9 +54,9 @@ def selection(spec: CollectionSpec, query: Query) -> tuple[Filter, Order]:
 
 
 def _all(parts: Sequence[Filter]) -> Filter:
-    if not parts:
-        return {}
-    return parts[0] if len(parts) == 1 else {"$and": list(parts)}
+    """Flat where it can be: each field stands for itself then, and its index is seen at once."""
+    flat = {name: value for part in parts for name, value in part.items()}
+    return flat if len(flat) == sum(map(len, parts)) else {"$and": list(parts)}
 
 
 def _any(parts: Sequence[Filter]) -> Filter:

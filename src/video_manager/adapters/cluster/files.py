@@ -20,7 +20,7 @@ from video_manager.adapters.cluster.mongo import MongoConnection
 from video_manager.adapters.cluster.mongo_errors import explained
 from video_manager.adapters.cluster.running_sums import RunningSums
 from video_manager.adapters.cluster.threads import Threads, to_the_end
-from video_manager.adapters.embedded.file_layout import checked_id
+from video_manager.adapters.file_ids import checked_id
 from video_manager.errors import AlreadyExists, Conflict, InvalidInput, NotFound
 from video_manager.ports import StorageUse, StoredFile
 from video_manager.tasks import end_tasks
@@ -139,8 +139,10 @@ class GridFiles:
             deleted = await self._grid.files.delete_one({"_id": file.key})
             await self._grid.remove_chunks(file.key)
             await self._writes.forget(file.key)
-            self._space.changed()
-        return deleted.deleted_count == 1
+        if deleted.deleted_count == 0:
+            return False
+        self._space.removed(file.size_bytes)
+        return True
 
     async def list(self) -> AsyncGenerator[StoredFile, None]:
         with explained():
@@ -160,7 +162,9 @@ class GridFiles:
             upload = await self._uploads.take_over(upload_id, offset)
             if upload.is_sealed:
                 return await _nothing_more(upload, chunks)
-            sending = Sending(self._grid, upload, lambda size_bytes: self._space.stored(upload.sender, size_bytes))
+            sending = Sending(
+                self._grid, upload, lambda size_bytes: self._space.stored(upload.sender, size_bytes, files=0)
+            )
             running = self._sums.take(upload.key, offset)
             cutting = Chunking(
                 upload.key, upload.chunk_bytes, sending.insert, first=upload.whole_chunks, rest=upload.tail
@@ -250,7 +254,7 @@ class GridFiles:
                         await cutting.add(chunk)
                     await cutting.store_all()
                 stored = await write.publish(digest.hexdigest())
-                self._space.stored(write.key, stored.size_bytes)
+                self._space.stored(write.key, stored.size_bytes, files=1)
             finally:
                 self._space.end(write.key)
         return stored
@@ -267,7 +271,7 @@ class GridFiles:
                         await write.insert(chunks_of(write.key, first, window))
                         first += len(window)
                 stored = await write.publish(source.sha256)
-                self._space.stored(write.key, stored.size_bytes)
+                self._space.stored(write.key, stored.size_bytes, files=1)
             finally:
                 self._space.end(write.key)
         return stored

@@ -22,44 +22,47 @@ class Space:
         self._grid = grid
         self._quota_bytes = quota_bytes
         self._process = process
-        self._measured_bytes = 0
+        self._files = 0
+        self._stored_bytes = 0
+        self._disk_free_bytes: int | None = None
         self._measured_at = float("-inf")
+        self._shown_at = float("-inf")
         self._under_way: dict[Any, int] = {}
-        self._shown: StorageUse | None = None
         self._changes = 0
+        self._own_files = 0
+        self._own_bytes = 0
 
     async def use(self) -> StorageUse:
         """At most a second old where others write; what this process has done is always in it."""
-        if self._shown is not None and time.monotonic() - self._measured_at <= _SHOWN_SECONDS:
-            return self._shown
-        changes = self._changes
-        use = await self._measure()
-        if changes == self._changes:
-            self._shown = use
-        return use
+        if time.monotonic() - self._shown_at > _SHOWN_SECONDS:
+            changes = self._changes
+            await self._measure()
+            self._disk_free_bytes = await self._disk_bytes()
+            self._shown_at = self._measured_at if changes == self._changes else float("-inf")
+        free_bytes = self._disk_free_bytes
+        if self._quota_bytes is not None:
+            left_bytes = max(0, self._quota_bytes - self._used_bytes)
+            free_bytes = left_bytes if free_bytes is None else min(free_bytes, left_bytes)
+        return StorageUse(self._files, self._used_bytes, free_bytes)
 
     def changed(self) -> None:
-        """To be called when this process has changed what there is."""
+        """To be called when this process has changed what there is, and nobody can say by how much."""
         self._changes += 1
-        self._shown = None
+        self._shown_at = float("-inf")
 
-    async def _measure(self) -> StorageUse:
+    async def _measure(self) -> None:
+        """What this process does meanwhile may be counted twice, but is never missing."""
+        began, own_files, own_bytes = time.monotonic(), self._own_files, self._own_bytes
         files, stored_bytes = await _sum(self._grid.files, "length")
         uploads_bytes = (await _sum(self._grid.uploads, "length"))[1]
         written = {"state": "writing", "process": {"$ne": self._process}}
         others_bytes = (await _sum(self._grid.writes, "bytes", written))[1]
-        self._measured_bytes = stored_bytes + uploads_bytes + others_bytes
-        self._measured_at = time.monotonic()
-        used_bytes = self._measured_bytes + sum(self._under_way.values())
-        free_bytes = await self._disk_bytes()
-        if self._quota_bytes is not None:
-            left_bytes = max(0, self._quota_bytes - used_bytes)
-            free_bytes = left_bytes if free_bytes is None else min(free_bytes, left_bytes)
-        return StorageUse(files, used_bytes, free_bytes)
+        self._files = files + self._own_files - own_files
+        self._stored_bytes = stored_bytes + uploads_bytes + others_bytes + self._own_bytes - own_bytes
+        self._measured_at = began
 
     async def take(self, what: str, key: Any, size_bytes: int) -> None:
         """Before writing so many bytes under the key. Raises StorageFull."""
-        self.changed()
         self._under_way[key] = self._under_way.get(key, 0) + size_bytes
         quota = self._quota_bytes
         if quota is None:
@@ -73,20 +76,28 @@ class Space:
                 "may take are used; delete videos or raise the quota"
             )
 
-    def stored(self, key: Any, size_bytes: int) -> None:
-        """So many of the bytes taken are in a file or an upload now, where measuring finds them."""
-        self.changed()
+    def stored(self, key: Any, size_bytes: int, *, files: int) -> None:
+        """So many of the bytes taken are in an upload, or in so many new files, where measuring finds them."""
         self._under_way[key] = self._under_way.get(key, 0) - size_bytes
-        self._measured_bytes += size_bytes
+        self._count(files, size_bytes)
+
+    def removed(self, size_bytes: int) -> None:
+        """A file of this size is gone."""
+        self._count(-1, -size_bytes)
 
     def end(self, key: Any) -> None:
         """Of a write; what was taken and not stored is free again."""
-        self.changed()
         self._under_way.pop(key, None)
+
+    def _count(self, files: int, size_bytes: int) -> None:
+        self._files += files
+        self._stored_bytes += size_bytes
+        self._own_files += files
+        self._own_bytes += size_bytes
 
     @property
     def _used_bytes(self) -> int:
-        return self._measured_bytes + sum(self._under_way.values())
+        return self._stored_bytes + sum(self._under_way.values())
 
     async def _disk_bytes(self) -> int | None:
         """Free on the disk of the server, where it says so."""

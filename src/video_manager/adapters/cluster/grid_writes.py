@@ -55,7 +55,9 @@ class Write:
         # A place that is taken holds this very chunk: the answer was lost, and the driver asked again.
         await self._grid.insert_chunks(chunks, ordered=False)
         self._bytes += sum(len(chunk["data"]) for chunk in chunks)
-        if time.monotonic() >= self._renew_at:
+        if (
+            self._bytes >= CHUNK_BYTES and time.monotonic() >= self._renew_at
+        ):  # a small file is renewed when it is shown
             await self._renew()
 
     async def publish(self, sha256: str) -> StoredFile:

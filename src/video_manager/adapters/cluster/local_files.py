@@ -7,7 +7,7 @@ from pathlib import Path
 
 from video_manager.adapters.cluster.grid_layout import GridFile
 from video_manager.adapters.cluster.threads import Threads
-from video_manager.adapters.embedded.file_layout import full_disk_named, open_for_reading
+from video_manager.adapters.disk import full_disk_named, open_for_reading
 from video_manager.errors import PermanentError
 
 _READ_BYTES = 1 << 20

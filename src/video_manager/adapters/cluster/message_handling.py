@@ -10,13 +10,13 @@ from aio_pika.abc import AbstractIncomingMessage
 from aio_pika.exceptions import CONNECTION_EXCEPTIONS
 from pydantic import ValidationError
 
+from video_manager.adapters.backoff import Backoff
 from video_manager.adapters.cluster.broker_address import BrokerAddress
 from video_manager.adapters.cluster.broker_link import BrokerLink
 from video_manager.adapters.cluster.dead_letters import ATTEMPTS, DeadLetters
 from video_manager.adapters.cluster.delays import Delays
 from video_manager.adapters.cluster.publisher import persistent
 from video_manager.adapters.cluster.topology import Topology
-from video_manager.adapters.embedded.queue_consumer import Backoff
 from video_manager.contracts.envelope import Envelope
 from video_manager.errors import PermanentError, RetryableError
 from video_manager.ports import Subscription

@@ -11,7 +11,7 @@ from typing import Any
 from aio_pika import ExchangeType
 from aio_pika.abc import AbstractChannel, AbstractExchange
 
-from video_manager.adapters.embedded.routing import is_command
+from video_manager.adapters.routing import is_command
 from video_manager.contracts.catalogue import EVENTS, body_class
 from video_manager.contracts.commands import Process, Render
 from video_manager.errors import PermanentError

@@ -14,7 +14,7 @@ from video_manager.adapters.cluster.broker_address import BrokerAddress
 from video_manager.adapters.cluster.broker_answers import ANSWER_SECONDS, answering
 from video_manager.adapters.cluster.broker_link import BrokerLink, close_quietly
 from video_manager.adapters.cluster.topology import Topology
-from video_manager.adapters.embedded.watchers import Watchers
+from video_manager.adapters.watchers import Watchers
 from video_manager.contracts.envelope import Envelope
 from video_manager.ports import Handler
 from video_manager.tasks import end_tasks

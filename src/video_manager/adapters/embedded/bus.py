@@ -9,10 +9,11 @@ import time
 from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 
+from video_manager.adapters.backoff import Backoff
 from video_manager.adapters.embedded.message_table import MessageTable
-from video_manager.adapters.embedded.queue_consumer import Backoff, QueueConsumer, Taken
-from video_manager.adapters.embedded.routing import is_command, matches
-from video_manager.adapters.embedded.watchers import Watchers
+from video_manager.adapters.embedded.queue_consumer import QueueConsumer, Taken
+from video_manager.adapters.routing import is_command, matches
+from video_manager.adapters.watchers import Watchers
 from video_manager.contracts.envelope import Envelope
 from video_manager.errors import NotFound, SettingsError
 from video_manager.ports import DeadLetter, Handler, Subscription

@@ -13,25 +13,22 @@ import errno
 import fcntl
 import hashlib
 import os
-import re
 import shutil
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import UTC, datetime
-from io import FileIO
 from pathlib import Path
 
 from pydantic import BaseModel, ValidationError
 
+from video_manager.adapters.disk import FULL_DISK
 from video_manager.adapters.embedded.sqlite import sync_folder
-from video_manager.errors import AlreadyExists, InvalidInput, NotFound, StorageFull
+from video_manager.adapters.file_ids import checked_id
+from video_manager.errors import AlreadyExists, NotFound
 from video_manager.ports import StoredFile
 
 CHUNK_BYTES = 1 << 20
 
-_ID = re.compile(r"[A-Za-z0-9._-]{1,120}")
-_FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 _NO_LINKS = frozenset({errno.EXDEV, errno.EPERM, errno.EACCES, errno.EMLINK, errno.ENOTSUP, errno.EOPNOTSUPP})
 """Another file system, one that has no hard links, or a kernel that forbids this one."""
 
@@ -186,37 +183,14 @@ class FileLayout:
         except OSError as error:
             if temporary is not None:
                 temporary.unlink(missing_ok=True)
-            if error.errno not in _FULL:
+            if error.errno not in FULL_DISK:
                 raise
         return facts
-
-
-def checked_id(id: str) -> str:
-    """Raises InvalidInput for an id that could be anything but one plain file name."""
-    if not _ID.fullmatch(id) or not id.strip("."):
-        raise InvalidInput.field("id", f"{id!r} is no file id: 1 to 120 letters, digits, dots, dashes or underscores")
-    return id
-
-
-@contextmanager
-def full_disk_named(what: str) -> Iterator[None]:
-    """Raises StorageFull for the operating system's ways to say so."""
-    try:
-        yield
-    except OSError as error:
-        if error.errno in _FULL:
-            raise StorageFull(f"no space left for {what}: free some space, then try again") from error
-        raise
 
 
 def sha256_of(path: Path) -> str:
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def open_for_reading(path: Path) -> FileIO:
-    """Unbuffered: chunks are large."""
-    return path.open("rb", buffering=0)
 
 
 def sync_file(path: Path) -> None:

@@ -11,18 +11,17 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import ParamSpec, TypeVar
 
+from video_manager.adapters.disk import full_disk_named, open_for_reading
 from video_manager.adapters.embedded.file_layout import (
     CHUNK_BYTES,
     FileLayout,
-    checked_id,
-    full_disk_named,
     link_or_copy,
-    open_for_reading,
     same_file_system,
     sha256_of,
     sync_file,
 )
 from video_manager.adapters.embedded.open_upload import OpenUpload
+from video_manager.adapters.file_ids import checked_id
 from video_manager.errors import AlreadyExists, InvalidInput, NotFound, StorageFull
 from video_manager.ports import StorageUse, StoredFile
 

@@ -5,7 +5,7 @@ import logging
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
-from video_manager.adapters.embedded.routing import matches
+from video_manager.adapters.routing import matches
 from video_manager.contracts.envelope import Envelope
 from video_manager.ports import Handler
 from video_manager.tasks import end_tasks
