@@ -23,6 +23,8 @@ from video_manager.repository import Loaded, Page, Repository
 
 _CREATED = Where("approved.video_id", Op.IS_NULL, value=False)
 """Leaves out tombstones."""
+_MOST = 10_000
+"""Publications of the files that somebody asks about at once: a file may go to many channels."""
 _OPEN_STATES: tuple[Scalar, ...] = tuple(state.value for state in PublicationState if state not in ENDED_STATES)
 
 
@@ -199,11 +201,14 @@ class PublishingService:
         """Those of the stored files that open publications and the site's pages still need."""
         used = await self._site.files_in_use(file_ids)
         for path in FILE_PATHS:
-            for file_id in set(file_ids) - used:
-                where = (Where(path, Op.EQ, file_id), Where("state", Op.IN, [*_OPEN_STATES]))
-                if await self._publications.first(*where) is not None:
-                    used.add(file_id)
-        return used
+            rest = sorted(set(file_ids) - used)
+            # A file has few publications: their states are looked at here, and one index answers.
+            query = Query((Where(path, Op.IN, rest),), limit=_MOST)
+            for loaded in await self._publications.find(query) if rest else ():
+                content = loaded.value.content
+                if loaded.value.state in _OPEN_STATES:
+                    used.update(file.id for file in (content.master, content.thumbnail, content.captions) if file)
+        return used & set(file_ids)
 
 
 def _time_of(at: datetime | LocalTime | None) -> tuple[datetime | None, str | None]:

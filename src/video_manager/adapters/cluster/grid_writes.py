@@ -43,26 +43,29 @@ class Write:
         self._grid = grid
         self._id = id
         self._bytes = 0
-        self._renew_at = 0.0
+        self._is_counted = False
+        self._renewed_at = float("-inf")
 
     async def begin(self, process: ObjectId) -> None:
+        began = time.monotonic()
         record = {"state": _State.WRITING, "file": self._id, "process": process, "bytes": 0}
         await self._grid.writes.update_one(
             {"_id": self.key}, {"$set": record, "$currentDate": {"renewed_at": True}}, upsert=True
         )
+        self._renewed_at = began
 
     async def insert(self, chunks: list[Chunk]) -> None:
         # A place that is taken holds this very chunk: the answer was lost, and the driver asked again.
         await self._grid.insert_chunks(chunks, ordered=False)
         self._bytes += sum(len(chunk["data"]) for chunk in chunks)
-        if (
-            self._bytes >= CHUNK_BYTES and time.monotonic() >= self._renew_at
-        ):  # a small file is renewed when it is shown
+        # At once when it is large: what others are writing counts for the quota.
+        if self._bytes >= CHUNK_BYTES and (not self._is_counted or self._is_due):
             await self._renew()
 
     async def publish(self, sha256: str) -> StoredFile:
         """Make it visible. Raises AlreadyExists."""
-        await self._renew()
+        if self._is_due:
+            await self._renew()
         file = GridFile(self.key, self._id, self._bytes, CHUNK_BYTES, sha256, now())
         try:
             await self._grid.files.insert_one(file.document)
@@ -72,14 +75,19 @@ class Write:
             raise AlreadyExists(f"file {self._id!r} is stored already") from error
         return file.stored
 
+    @property
+    def _is_due(self) -> bool:
+        return time.monotonic() - self._renewed_at >= _RENEW_SECONDS
+
     async def _renew(self) -> None:
+        began = time.monotonic()
         renewed = await self._grid.writes.update_one(
             {"_id": self.key, "state": _State.WRITING},
             {"$set": {"bytes": self._bytes}, "$currentDate": {"renewed_at": True}},
         )
         if renewed.matched_count == 0:
             raise _given_up(self._id)
-        self._renew_at = time.monotonic() + _RENEW_SECONDS
+        self._renewed_at, self._is_counted = began, True
 
 
 class Writes:
