@@ -9,10 +9,10 @@ import re
 import shutil
 import socket
 import subprocess
+import time
 from pathlib import Path
 from typing import ClassVar
 
-from tenacity import Retrying, retry_if_result, stop_after_delay, wait_fixed
 from tests.servers.server import Command, Server, ServerFailed, ServerMissing
 
 PACKAGE = "rabbitmq-server"
@@ -20,6 +20,7 @@ HOME_VARIABLE = "VIDEO_MANAGER_TEST_RABBITMQ_HOME"
 """Names an unpacked release of RabbitMQ that is used instead of the system's, for example a newer one."""
 USER = "vm"
 _NAME = re.compile(r"[a-z0-9_]+")
+_UNHEARD_SECONDS = 60.0
 _PORTS = ("port", "names", "distribution")
 _BESIDES = {"cuttlefish", "rabbitmq_prelaunch", "jsx", "getopt"}
 """Needed for the configuration, which the server's own list does not say."""
@@ -113,21 +114,17 @@ class RabbitMQ(Server):
             command = [program, "-sname", self._node, "-c", cookie, "-e"]
             given = f"{code}, done.\n"
         environment = {"PATH": os.environ.get("PATH", os.defpath), **self._environment()}
-        asked = Retrying(
-            retry=retry_if_result(_unheard), wait=wait_fixed(0.5), stop=stop_after_delay(60),
-            retry_error_callback=lambda state: state.outcome.result() if state.outcome else None,
-        )  # fmt: skip
-        done = asked(
-            subprocess.run, command, input=given, capture_output=True, text=True, check=False, env=environment,
-            timeout=60,
-        )  # fmt: skip
+        deadline = time.monotonic() + _UNHEARD_SECONDS
+        while True:
+            done = subprocess.run(
+                command, input=given, capture_output=True, text=True, check=False, env=environment, timeout=60
+            )
+            # A busy node may not answer erl_call's greeting in time: then nothing was asked yet.
+            if "failed to connect to node" not in done.stdout + done.stderr or time.monotonic() > deadline:
+                break
+            time.sleep(0.5)
         if done.returncode != 0 or (given is not None and "{ok, done}" not in done.stdout):
             raise ServerFailed(f"RabbitMQ refused {code}: {done.stdout}{done.stderr}")
-
-
-def _unheard(done: "subprocess.CompletedProcess[str]") -> bool:
-    """A busy node may not answer erl_call's greeting in time: then nothing was asked yet, and it may be repeated."""
-    return "failed to connect to node" in done.stdout + done.stderr
 
 
 def find_home() -> Path:

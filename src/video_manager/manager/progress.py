@@ -20,7 +20,7 @@ from video_manager.domain.job import Job, JobKind, JobResult
 from video_manager.domain.video import CheckReport, MediaRole, Video
 from video_manager.errors import InvalidTransition, NotFound
 from video_manager.manager.jobs import JobService
-from video_manager.manager.lifetimes import Lifetimes
+from video_manager.manager.lifetimes import PUBLICATION_ENDED, Lifetimes
 from video_manager.ports import Clock
 from video_manager.repository import Change, Repository
 
@@ -120,7 +120,7 @@ class ProgressService:
         except NotFound:
             log.warning("%s names video %s, which is gone", message.type, data["video_id"])
             return
-        if loaded.value.lets_go:
+        if state in PUBLICATION_ENDED and loaded.value.lets_go:
             await self._lifetimes.settle(loaded.value.id)
 
     async def _current(self, job_id: str, attempt: int | None = None) -> Job | None:

@@ -109,7 +109,8 @@ class ReviewService:
             return Change(changed, (*messages, *withdraw_messages(old, changed), told))
 
         loaded = await self._videos.change(id, decide, expected_revision=expected_revision)
-        await self._lifetimes.settle(id)
+        if set(loaded.value.let_go) - set(video.let_go):  # else whoever let go of it sees to it
+            await self._lifetimes.settle(id)
         await self._lifetimes.release_sources(self._lifetimes.sources_of(loaded.value.versions))
         return (await self._service.view([loaded]))[0]
 
