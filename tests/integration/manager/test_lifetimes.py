@@ -6,6 +6,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from tests.integration.manager.conftest import ADMIN, Played
 
+from video_manager.contracts.envelope import envelope
+from video_manager.contracts.events import PublicationFailed, PublicationWithdrawn
 from video_manager.domain.job import JobResult
 from video_manager.domain.video import MediaFile, MediaRole, Video, VideoState
 from video_manager.manager.requests import ReviewRequest
@@ -96,6 +98,47 @@ async def test_retention_waits_for_publications(played: Played, open_publication
 
     await played.repository.change(view.id, age)
     assert await played.lifetimes.apply_retention() == 0
+
+
+async def _told(played: Played, kind: type[PublicationWithdrawn | PublicationFailed], video_id: str) -> None:
+    """Publishing says how the publication of the video stands now."""
+    facts = {"publication_id": "p", "approval_id": "a", "video_id": video_id, "version": 1, "channel_id": "c1",
+             "platform": "folder", "at": datetime.now(UTC)}  # fmt: skip
+    told = envelope(kind.model_validate(facts), source="publishing", subject="p")
+    await played.bus.publish([told])
+    await played.settled()
+
+
+async def test_what_a_publication_needs_goes_when_that_has_ended(played: Played) -> None:
+    view = await played.make_ready()
+    master = f"master-{view.id}-1-0"
+    played.publishing.needed = {master}
+    await played.videos.delete(ADMIN, view.id)
+    assert [item.id async for item in played.files.list()] == [master]
+    await _told(played, PublicationFailed, view.id)
+    assert await played.stored(at_most=1) == [master], "a person may try it again"
+    played.publishing.needed = set()
+    await _told(played, PublicationWithdrawn, view.id)
+    assert await played.stored(at_most=0) == []
+
+
+async def test_bytes_of_a_decision_whose_process_died_before_it_deleted_them_go_later(played: Played) -> None:
+    view = await played.make_ready()
+    master = f"master-{view.id}-1-0"
+
+    def died(video: Video) -> Video:
+        """The last thing that was written."""
+        kept = tuple(file for file in video.newest.files if file.id != master)
+        version = video.newest.with_(files=kept)
+        return video.put(version, datetime.now(UTC)).with_(let_go=(master,))
+
+    await played.repository.change(view.id, died)
+    rejected = ReviewRequest(version=1, decision="reject", reason="x")
+    await played.reviews.review(ADMIN, view.id, rejected, random_ids)
+    assert master in [item.id async for item in played.files.list()], "another decision lets go of its own bytes only"
+    await played.lifetimes.settle_all()
+    assert master not in [item.id async for item in played.files.list()]
+    assert (await played.repository.load(view.id)).value.let_go == ()
 
 
 async def test_the_sweeper_removes_only_what_nothing_names(played: Played) -> None:

@@ -139,7 +139,8 @@ class GridFiles:
             deleted = await self._grid.files.delete_one({"_id": file.key})
             await self._grid.remove_chunks(file.key)
             await self._writes.forget(file.key)
-        if deleted.deleted_count == 0:
+        if deleted.deleted_count == 0:  # by somebody else, or by us with an answer that was lost
+            self._space.changed()
             return False
         self._space.removed(file.size_bytes)
         return True
