@@ -230,6 +230,32 @@ async def test_list_and_use(files: FileStore) -> None:
     assert use.free_bytes is None or use.free_bytes > 0
 
 
+async def test_the_room_in_use_is_right_again_after_any_bustle(files: FileStore) -> None:
+    """It is asked while files come and go."""
+    bustling = True
+
+    async def come_and_go(name: str) -> None:
+        for n in range(8):
+            await files.put(f"{name}-{n}", stream(content(name, 1000)))
+            await files.delete(f"{name}-{n}")
+
+    async def look() -> None:
+        while bustling:
+            use = await files.use()
+            assert use.files >= 0
+            assert use.used_bytes >= 0
+            await asyncio.sleep(0.001)
+
+    looking = asyncio.create_task(look())
+    await asyncio.gather(*(come_and_go(name) for name in "abcd"))
+    bustling = False
+    await looking
+    await files.put("left", stream(b"12345"))
+    async with asyncio.timeout(10):
+        while ((use := await files.use()).files, use.used_bytes) != (1, 5):  # noqa: ASYNC110 - it can only be asked
+            await asyncio.sleep(0.05)
+
+
 async def test_files_outlive_the_store(files: FileStore, backend: Backend, place: str) -> None:
     stored = await files.put("a", stream(DATA))
     await files.append("u", 0, stream(b"piece"))

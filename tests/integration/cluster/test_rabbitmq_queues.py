@@ -5,15 +5,18 @@ from collections.abc import AsyncIterator
 
 import pytest
 from aio_pika import Message
+from aio_pika.abc import AbstractChannel
 from tests.contract.bus.inbox import Inbox, quiet, until
 from tests.contract.messages import message
 from tests.integration.cluster.rabbitmq_clients import bare_channel, eventually, letters, new_prefix, opened
 
 from video_manager.adapters.cluster import bindings
+from video_manager.adapters.cluster.broker_address import BrokerAddress
 from video_manager.adapters.cluster.bus import RabbitBus
-from video_manager.adapters.cluster.delays import step_ms
-from video_manager.adapters.cluster.topology import DELIVERY_LIMIT
-from video_manager.errors import NotFound, RetryableError, SettingsError
+from video_manager.adapters.cluster.delays import Delays, step_ms
+from video_manager.adapters.cluster.publisher import persistent
+from video_manager.adapters.cluster.topology import DELIVERY_LIMIT, Topology
+from video_manager.errors import NotFound, RetryableError, SettingsError, Unavailable
 from video_manager.ports import Subscription
 
 CREATED, READY = "version.created", "version.ready"
@@ -136,6 +139,38 @@ async def test_what_is_delayed_for_a_deleted_queue_is_a_dead_letter(
     with pytest.raises(NotFound, match="its queue 'q' is gone"):
         await bus.resend(letter.id)
     await bus.drop(letter.id)
+
+
+class TakenAway(Topology):
+    """Somebody deletes the queues of delays as soon as they are made; the first `times` of them."""
+
+    def __init__(self, prefix: str, times: int) -> None:
+        super().__init__(prefix)
+        self.left = times
+
+    async def bind_delay(self, channel: AbstractChannel, milliseconds: int) -> None:
+        await super().bind_delay(channel, milliseconds)
+        if self.left:
+            self.left -= 1
+            await channel.queue_delete(self.delay(milliseconds))
+
+
+@pytest.mark.parametrize("times", [1, 1000])
+async def test_a_delay_whose_queue_is_deleted_is_made_again_but_not_for_ever(
+    bus: RabbitBus, rabbitmq_url: str, prefix: str, times: int
+) -> None:
+    inbox = Inbox(RetryableError("later", retry_after_seconds=0.05))
+    await bus.consume(Subscription("q", (CREATED,), inbox))
+    means, address = bus._means, BrokerAddress.parse(rabbitmq_url)
+    delays = Delays(TakenAway(prefix, times), bus._sending, bus._publisher, address)
+    lost = persistent(message("m").model_dump_json().encode(), message_id="m", type=CREATED, priority=None)
+    async with asyncio.timeout(30):
+        if times == 1:
+            await delays.send(lost, means.topology.queue("q"), 0.01)
+            await until(lambda: inbox.ids == ["m", "m"])
+        else:
+            with pytest.raises(Unavailable, match="is deleted as soon as it is made"):
+                await delays.send(lost, means.topology.queue("q"), 0.01)
 
 
 # ---- deaths that the broker makes ---------------------------------------------------------------------

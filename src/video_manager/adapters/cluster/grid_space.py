@@ -33,7 +33,8 @@ class Space:
         self._own_bytes = 0
 
     async def use(self) -> StorageUse:
-        """At most a second old where others write; what this process has done is always in it."""
+        """At most a second old where others write. What this process has done is always in it; what it does at the very
+        moment of measuring may count twice for that second."""
         if time.monotonic() - self._shown_at > _SHOWN_SECONDS:
             changes = self._changes
             await self._measure()
@@ -43,7 +44,7 @@ class Space:
         if self._quota_bytes is not None:
             left_bytes = max(0, self._quota_bytes - self._used_bytes)
             free_bytes = left_bytes if free_bytes is None else min(free_bytes, left_bytes)
-        return StorageUse(self._files, self._used_bytes, free_bytes)
+        return StorageUse(max(0, self._files), self._used_bytes, free_bytes)
 
     def changed(self) -> None:
         """To be called when this process has changed what there is, and nobody can say by how much."""
@@ -51,7 +52,7 @@ class Space:
         self._shown_at = float("-inf")
 
     async def _measure(self) -> None:
-        """What this process does meanwhile may be counted twice, but is never missing."""
+        """What this process does meanwhile is put on top: nobody knows whether the server has seen it."""
         began, own_files, own_bytes = time.monotonic(), self._own_files, self._own_bytes
         files, stored_bytes = await _sum(self._grid.files, "length")
         uploads_bytes = (await _sum(self._grid.uploads, "length"))[1]
@@ -97,7 +98,7 @@ class Space:
 
     @property
     def _used_bytes(self) -> int:
-        return self._stored_bytes + sum(self._under_way.values())
+        return max(0, self._stored_bytes + sum(self._under_way.values()))
 
     async def _disk_bytes(self) -> int | None:
         """Free on the disk of the server, where it says so."""
