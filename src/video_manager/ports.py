@@ -1,6 +1,7 @@
 """The ports: what the services need from the outside world. Each has an embedded and a cluster adapter, and one
 contract suite in `tests/contract` that both pass."""
 
+import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
@@ -12,17 +13,28 @@ from typing import Any, Protocol
 from video_manager.contracts.envelope import Envelope
 from video_manager.domain.job import Job, JobResult
 
+_COLLECTION_NAME = re.compile(r"[a-z][a-z0-9_]{0,40}")
+_FIELD_PATH = re.compile(r"[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*)*")
+
 # ---- documents ----------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
 class CollectionSpec:
     """A collection of aggregates. `indexed` are dotted paths to scalars that `where` and `order_by` may name;
-    `unique` are such paths whose values (when not null) may occur once."""
+    `unique` are such paths whose values (when not null) may occur once. Names that could not stand in a statement of
+    every store raise ValueError: a mistake in our own code."""
 
     name: str
     indexed: tuple[str, ...] = ()
     unique: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        if not _COLLECTION_NAME.fullmatch(self.name):
+            raise ValueError(f"collection name {self.name!r}: lower-case letters, digits and _ only")
+        for path in (*self.indexed, *self.unique):
+            if not _FIELD_PATH.fullmatch(path):
+                raise ValueError(f"path {path!r} of {self.name}: names joined by dots only")
 
 
 @dataclass(frozen=True)

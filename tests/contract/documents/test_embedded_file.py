@@ -57,19 +57,6 @@ async def test_doubled_values_of_a_newly_unique_field_stop_the_start(tmp_path: P
         await store.close()
 
 
-@pytest.mark.parametrize(
-    "spec", [CollectionSpec("a; DROP TABLE x"), CollectionSpec("ok", indexed=("a'b",)), CollectionSpec("Ok")]
-)
-async def test_names_that_could_be_code_are_refused(tmp_path: Path, spec: CollectionSpec) -> None:
-    store = SqliteDocuments(tmp_path / "documents.db")
-    await store.open()
-    try:
-        with pytest.raises(ValueError, match="only"):
-            await store.register(spec)
-    finally:
-        await store.close()
-
-
 async def _fill(store: DocumentStore, written: list[str]) -> None:
     for n in range(10_000):
         await store.insert("things", str(n), {"id": str(n), "text": "x" * 10_000}, outbox=[message(f"m{n}")])

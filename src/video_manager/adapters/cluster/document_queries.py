@@ -12,19 +12,8 @@ from video_manager.ports import CollectionSpec, Op, Query, Scalar, Where
 Filter = dict[str, Any]
 Order = list[tuple[str, int]]
 
-_PATH = re.compile(r"[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*)*")
-_NAME = re.compile(r"[a-z][a-z0-9_]{0,40}")
 _SPECIAL = re.compile(r"[\\^$.|?*+()\[\]{}]")
 _COMPARISONS = {Op.LT: "$lt", Op.LE: "$lte", Op.GT: "$gt", Op.GE: "$gte"}
-
-
-def check_spec(spec: CollectionSpec) -> None:
-    """Raises ValueError for names that could not be names of collections and fields: a mistake in our own code."""
-    if not _NAME.fullmatch(spec.name):
-        raise ValueError(f"collection name {spec.name!r}: lower-case letters, digits and _ only")
-    for path in (*spec.indexed, *spec.unique):
-        if not _PATH.fullmatch(path):
-            raise ValueError(f"path {path!r} of {spec.name}: names joined by dots only")
 
 
 def field_of(spec: CollectionSpec, path: str) -> str:

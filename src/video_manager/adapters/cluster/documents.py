@@ -20,6 +20,7 @@ from video_manager.adapters.cluster import document_outbox as boxes
 from video_manager.adapters.cluster import document_queries as queries
 from video_manager.adapters.cluster.mongo import MongoConnection
 from video_manager.adapters.cluster.mongo_errors import SETTING, explained
+from video_manager.adapters.collections import Collections
 from video_manager.contracts.envelope import Envelope
 from video_manager.errors import AlreadyExists, Conflict, SettingsError, StaleRevision
 from video_manager.ports import CollectionSpec, Query, Scalar, Stored, Unsent, Where
@@ -40,8 +41,7 @@ class MongoDocuments:
 
     def __init__(self, connection: MongoConnection) -> None:
         self._connection = connection
-        self._specs: dict[str, CollectionSpec] = {}
-        self._wakes: list[Callable[[Unsent], None]] = []
+        self._collections = Collections()
         self._is_open = False
 
     async def open(self) -> None:
@@ -54,7 +54,6 @@ class MongoDocuments:
             await self._connection.close()
 
     async def register(self, spec: CollectionSpec) -> None:
-        queries.check_spec(spec)
         collection = self._connection.database[spec.name]
         try:
             with explained(), pymongo.timeout(INDEX_SECONDS):
@@ -71,13 +70,13 @@ class MongoDocuments:
                 f"{SETTING}: {spec.name} has an index that another release or a person made in another way "
                 f"({error.details and error.details.get('errmsg')}): drop that index, then start again"
             ) from error
-        self._specs[spec.name] = spec
+        self._collections.add(spec)
 
     async def insert(
         self, collection: str, id: str, body: Mapping[str, Any], *, outbox: Sequence[Envelope] = (),
         handled: str | None = None,
     ) -> Stored:  # fmt: skip
-        spec, write = self._spec(collection), ObjectId()
+        spec, write = self._collections.spec(collection), ObjectId()
         fields = {**bodies.content(spec, body), **boxes.of_new_document(outbox, handled)}
         try:
             with explained(_named(collection, id)):
@@ -85,18 +84,22 @@ class MongoDocuments:
         except DuplicateKeyError as error:
             if not await self._was_written(spec, id, write):
                 raise _taken(spec, id, error) from error
-        self._wake(collection, id, outbox)
+        self._collections.tell_unsent(collection, id, outbox)
         return Stored(id, 1, body, frozenset(fields.get("inbox", ())))
 
     async def get(self, collection: str, id: str) -> Stored | None:
         with explained():
-            found = await self._collection(self._spec(collection)).find_one({"_id": {"$eq": id}}, _SHOWN)
+            found = await self._collection(self._collections.spec(collection)).find_one({"_id": {"$eq": id}}, _SHOWN)
         return _stored(found) if found is not None else None
 
     async def get_many(self, collection: str, ids: Sequence[str]) -> list[Stored]:
         wanted = {"_id": {"$in": list(ids)}}
         with explained():
-            found = await self._collection(self._spec(collection)).find(wanted, _SHOWN, batch_size=_BATCH).to_list()
+            found = (
+                await self._collection(self._collections.spec(collection))
+                .find(wanted, _SHOWN, batch_size=_BATCH)
+                .to_list()
+            )
         by_id = {stored.id: stored for stored in map(_stored, found)}
         return [by_id[id] for id in ids if id in by_id]
 
@@ -104,7 +107,7 @@ class MongoDocuments:
         self, collection: str, id: str, revision: int, body: Mapping[str, Any], *,
         outbox: Sequence[Envelope] = (), handled: str | None = None,
     ) -> int:  # fmt: skip
-        spec, write = self._spec(collection), ObjectId()
+        spec, write = self._collections.spec(collection), ObjectId()
         content = {name: {"$literal": value} for name, value in bodies.content(spec, body).items()}
         new = {"_id": "$_id", "revision": revision + 1, "write": write, **content, **boxes.appended(outbox, handled)}
         # The revision is compared in the change rather than in the filter: some servers find a document by its id only
@@ -117,7 +120,7 @@ class MongoDocuments:
             raise _taken(spec, id, error) from error
         if not changed.modified_count and not await self._was_written(spec, id, write):
             raise _stale(collection, id, revision)
-        self._wake(collection, id, outbox)
+        self._collections.tell_unsent(collection, id, outbox)
         return revision + 1
 
     async def _was_written(self, spec: CollectionSpec, id: str, write: ObjectId) -> bool:
@@ -128,7 +131,7 @@ class MongoDocuments:
         return found is not None and found.get("write") == write
 
     async def delete(self, collection: str, id: str, revision: int | None = None) -> bool:
-        documents = self._collection(self._spec(collection))
+        documents = self._collection(self._collections.spec(collection))
         wanted: Document = {"_id": {"$eq": id}, "waiting": {"$eq": None}}
         if revision is not None:
             wanted["revision"] = revision
@@ -143,7 +146,7 @@ class MongoDocuments:
         raise Conflict(f"{id} in {collection} still has messages to send: delete it again in a moment")
 
     async def find(self, collection: str, query: Query) -> list[Stored]:
-        spec = self._spec(collection)
+        spec = self._collections.spec(collection)
         wanted, order = queries.selection(spec, query)
         if query.limit < 1:  # to MongoDB, 0 means all
             return []
@@ -154,13 +157,13 @@ class MongoDocuments:
             return [_stored(document) for document in await found.to_list()]
 
     async def count(self, collection: str, where: Sequence[Where] = ()) -> int:
-        spec = self._spec(collection)
+        spec = self._collections.spec(collection)
         wanted = queries.conditions(spec, where)
         with explained():
             return await self._collection(spec).count_documents(wanted)
 
     async def count_by(self, collection: str, field: str, where: Sequence[Where] = ()) -> dict[Scalar, int]:
-        spec = self._spec(collection)
+        spec = self._collections.spec(collection)
         stages: list[Document] = [
             {"$match": queries.conditions(spec, where)},
             {"$group": {"_id": f"${queries.field_of(spec, field)}", "count": {"$sum": 1}}},
@@ -170,9 +173,9 @@ class MongoDocuments:
         return {group["_id"]: group["count"] for group in groups}
 
     async def unsent(self, limit: int = 100, before: datetime | None = None) -> list[Unsent]:
-        if not self._specs or limit < 1:
+        names = self._collections.names
+        if not names or limit < 1:
             return []
-        names = list(self._specs)
         stages = boxes.waiting_documents(names, limit, before)
         with explained():
             found = await (await self._connection.database[names[0]].aggregate(stages, batchSize=_BATCH)).to_list()
@@ -189,24 +192,14 @@ class MongoDocuments:
 
     async def _mark_sent(self, collection: str, marks: Sequence[pymongo.UpdateOne]) -> None:
         with explained():
-            await self._collection(self._spec(collection)).bulk_write(marks, ordered=False)
+            await self._collection(self._collections.spec(collection)).bulk_write(marks, ordered=False)
 
     async def oldest_unsent(self) -> datetime | None:
         longest = await self.unsent(limit=1)
         return longest[0].messages[0].time if longest else None
 
     def on_unsent(self, wake: Callable[[Unsent], None]) -> None:
-        self._wakes.append(wake)
-
-    def _wake(self, collection: str, id: str, outbox: Sequence[Envelope]) -> None:
-        if outbox:
-            for wake in self._wakes:
-                wake(Unsent(collection, id, tuple(outbox)))
-
-    def _spec(self, collection: str) -> CollectionSpec:
-        if collection not in self._specs:
-            raise ValueError(f"collection {collection!r} is not registered")
-        return self._specs[collection]
+        self._collections.on_unsent(wake)
 
     def _collection(self, spec: CollectionSpec) -> AsyncCollection[Document]:
         return self._connection.database[spec.name]

@@ -2,7 +2,6 @@
 every value is bound."""
 
 import json
-import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -11,18 +10,7 @@ from video_manager.ports import CollectionSpec, Op, Query, Where
 
 Sql = tuple[str, tuple[Any, ...]]
 
-_PATH = re.compile(r"[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*)*")
-_NAME = re.compile(r"[a-z][a-z0-9_]{0,40}")
 _COMPARISONS = {Op.LT: "<", Op.LE: "<=", Op.GT: ">", Op.GE: ">="}
-
-
-def check_spec(spec: CollectionSpec) -> None:
-    """Raises ValueError for names that could not stand in SQL: a mistake in our own code."""
-    if not _NAME.fullmatch(spec.name):
-        raise ValueError(f"collection name {spec.name!r}: lower-case letters, digits and _ only")
-    for path in (*spec.indexed, *spec.unique):
-        if not _PATH.fullmatch(path):
-            raise ValueError(f"path {path!r} of {spec.name}: names joined by dots only")
 
 
 def table_of(collection: str) -> str:

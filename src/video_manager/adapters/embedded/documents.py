@@ -13,6 +13,7 @@ from typing import Any
 
 import aiosqlite
 
+from video_manager.adapters.collections import Collections
 from video_manager.adapters.embedded import document_outbox as boxes
 from video_manager.adapters.embedded import document_queries as queries
 from video_manager.adapters.embedded.sqlite import apply_schema, connect, explained
@@ -37,8 +38,7 @@ class SqliteDocuments:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._specs: dict[str, CollectionSpec] = {}
-        self._wakes: list[Callable[[Unsent], None]] = []
+        self._collections = Collections()
         self._connections: list[aiosqlite.Connection] = []
         self._turns = itertools.count()
 
@@ -63,7 +63,6 @@ class SqliteDocuments:
             await self._connections.pop().close()
 
     async def register(self, spec: CollectionSpec) -> None:
-        queries.check_spec(spec)
         table = queries.table_of(spec.name)
         statements = [
             f"CREATE TABLE IF NOT EXISTS {table} (id TEXT NOT NULL PRIMARY KEY, revision INTEGER NOT NULL, {_CONTENT})",
@@ -86,7 +85,7 @@ class SqliteDocuments:
                 f"{self._path}: {spec.name} holds values twice that this release wants unique ({error}); "
                 "start the former release and change one of them"
             ) from error
-        self._specs[spec.name] = spec
+        self._collections.add(spec)
 
     async def insert(
         self, collection: str, id: str, body: Mapping[str, Any], *, outbox: Sequence[Envelope] = (),
@@ -100,7 +99,7 @@ class SqliteDocuments:
             await self._write(statement, values)
         except sqlite3.IntegrityError as error:
             raise self._taken(collection, id, error) from error
-        self._wake(collection, id, outbox)
+        self._collections.tell_unsent(collection, id, outbox)
         return Stored(id, 1, body, boxes.unpacked_inbox(inbox))
 
     async def get(self, collection: str, id: str) -> Stored | None:
@@ -131,7 +130,7 @@ class SqliteDocuments:
             raise self._taken(collection, id, error) from error
         if not changed:
             raise _stale(collection, id, revision)
-        self._wake(collection, id, outbox)
+        self._collections.tell_unsent(collection, id, outbox)
         return revision + 1
 
     async def delete(self, collection: str, id: str, revision: int | None = None) -> bool:
@@ -150,7 +149,7 @@ class SqliteDocuments:
 
     async def find(self, collection: str, query: Query) -> list[Stored]:
         along_order = query.order_by is not None and await self._match_many(collection, query.where)
-        tail, values = queries.selection(self._spec(collection), query, along_order=along_order)
+        tail, values = queries.selection(self._collections.spec(collection), query, along_order=along_order)
         statement = f"SELECT {_COLUMNS} FROM {queries.table_of(collection)}{tail}"  # noqa: S608 - fields are checked
         return [_stored(row) for row in await self._read(statement, values)]
 
@@ -160,17 +159,17 @@ class SqliteDocuments:
         exact = [one for one in where if one.op in (Op.EQ, Op.IN, Op.IS_NULL)]
         if not exact:
             return True
-        tail, values = queries.conditions(self._spec(collection), exact)
+        tail, values = queries.conditions(self._collections.spec(collection), exact)
         inner = f"SELECT 1 FROM {queries.table_of(collection)}{tail} LIMIT {MANY}"  # noqa: S608 - fields are checked
         return bool((await self._read(f"SELECT COUNT(*) = {MANY} FROM ({inner})", values))[0][0])  # noqa: S608
 
     async def count(self, collection: str, where: Sequence[Where] = ()) -> int:
-        tail, values = queries.conditions(self._spec(collection), where)
+        tail, values = queries.conditions(self._collections.spec(collection), where)
         statement = f"SELECT COUNT(*) FROM {queries.table_of(collection)}{tail}"  # noqa: S608 - fields are checked
         return int((await self._read(statement, values))[0][0])
 
     async def count_by(self, collection: str, field: str, where: Sequence[Where] = ()) -> dict[Scalar, int]:
-        spec = self._spec(collection)
+        spec = self._collections.spec(collection)
         value = queries.field_expression(spec, field)
         tail, values = queries.conditions(spec, where)
         # SQLite gives JSON's true and false as 1 and 0; the type tells them apart.
@@ -183,12 +182,13 @@ class SqliteDocuments:
         return {bool(value) if boolean else value: count for value, boolean, count in rows}
 
     async def unsent(self, limit: int = 100, before: datetime | None = None) -> list[Unsent]:
-        if not self._specs:
+        names = self._collections.names
+        if not names:
             return []
         each = " UNION ALL ".join(
             f"SELECT '{name}', id, outbox, {_WAITING} AS since FROM {queries.table_of(name)} "  # noqa: S608 - checked name
             "WHERE outbox IS NOT NULL"
-            for name in self._specs
+            for name in names
         )
         earlier = "WHERE since < ?" if before is not None else ""
         values = (limit,) if before is None else (boxes.fixed_width(before), limit)
@@ -221,20 +221,10 @@ class SqliteDocuments:
         return longest[0].messages[0].time if longest else None
 
     def on_unsent(self, wake: Callable[[Unsent], None]) -> None:
-        self._wakes.append(wake)
-
-    def _wake(self, collection: str, id: str, outbox: Sequence[Envelope]) -> None:
-        if outbox:
-            for wake in self._wakes:
-                wake(Unsent(collection, id, tuple(outbox)))
-
-    def _spec(self, collection: str) -> CollectionSpec:
-        if collection not in self._specs:
-            raise ValueError(f"collection {collection!r} is not registered")
-        return self._specs[collection]
+        self._collections.on_unsent(wake)
 
     def _table(self, collection: str) -> str:
-        return queries.table_of(self._spec(collection).name)
+        return queries.table_of(self._collections.spec(collection).name)
 
     async def _write(self, statement: str, values: Sequence[Any]) -> int:
         """One statement as one transaction; the number of rows it changed."""
@@ -249,7 +239,7 @@ class SqliteDocuments:
 
     def _taken(self, collection: str, id: str, error: sqlite3.IntegrityError) -> AlreadyExists:
         table = queries.table_of(collection)
-        for path in self._spec(collection).unique:
+        for path in self._collections.spec(collection).unique:
             if f"'{_unique_index(table, path)}'" in str(error):
                 return AlreadyExists(f"another one in {collection} has the same {path}: choose a different value")
         return AlreadyExists(f"{collection} already has {id!r}")
