@@ -17,6 +17,7 @@ PUBLICATIONS = CollectionSpec(
 )
 SOURCE = "publishing"
 ASKED_STATES = (PublicationState.PENDING.value, PublicationState.UNKNOWN.value)
+_LOOK = 100
 ENDED_STATES = frozenset({PublicationState.PUBLISHED, PublicationState.CANCELLED, PublicationState.WITHDRAWN})
 
 Decide = Callable[[Publication], Publication]
@@ -79,10 +80,19 @@ class Ledger:
     async def _due(
         self, states: Sequence[str], limit: int, channel_ids: Sequence[str] | None = None
     ) -> list[Loaded[Publication]]:
-        where = [
-            Where("state", Op.IN, list(states)),
-            Where("due_at", Op.LE, instant_text(self._clock.now())),
-        ]
+        """What is due is little as a rule, and one index finds it; the rest is looked at here. Only where much waits,
+        as behind a paused channel, the store looks for it."""
+        now = instant_text(self._clock.now())
+        due = (Where("due_at", Op.GT, ""), Where("due_at", Op.LE, now))
+        first = await self._publications.find(Query(due, order_by="due_at", limit=_LOOK))
+        if len(first) < _LOOK:
+            wanted = [
+                loaded for loaded in first
+                if loaded.value.state.value in states
+                and (channel_ids is None or loaded.value.content.channel_id in channel_ids)
+            ]  # fmt: skip
+            return wanted[:limit]
+        where = [Where("state", Op.IN, list(states)), due[1]]
         if channel_ids is not None:
             where.append(Where("approved.channel_id", Op.IN, list(channel_ids)))
         return await self._publications.find(Query(tuple(where), order_by="due_at", limit=limit))

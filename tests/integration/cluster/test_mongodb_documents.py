@@ -61,14 +61,6 @@ async def test_an_index_that_somebody_made_in_another_way_stops_the_start(
         await store.register(THINGS)
 
 
-@pytest.mark.parametrize(
-    "spec", [CollectionSpec("system.users"), CollectionSpec("ok", indexed=("$where",)), CollectionSpec("Ok")]
-)
-async def test_names_that_could_be_code_are_refused(store: MongoDocuments, spec: CollectionSpec) -> None:
-    with pytest.raises(ValueError, match="only"):
-        await store.register(spec)
-
-
 @pytest.mark.parametrize("characters", [17 << 20, (16 << 20) - 20], ids=["by the driver", "by the server"])
 async def test_a_document_that_is_too_large_is_said(store: MongoDocuments, characters: int) -> None:
     await store.register(THINGS)

@@ -71,22 +71,7 @@ def without(message_ids: Sequence[str]) -> list[Stage]:
     return [{"$set": {"outbox": left}}, {"$set": {"waiting": {"$ifNull": [first_time, None]}}}]
 
 
-def waiting_documents(names: Sequence[str], limit: int, before: datetime | None) -> list[Stage]:
-    """The aggregation, over the first of the collections, that finds the longest waiting documents of all: one trip,
-    and one look at a small index for each collection."""
-    first, *others = names
-    unions: list[Stage] = [
-        {"$unionWith": {"coll": name, "pipeline": _waiting_of(name, limit, before)}} for name in others
-    ]
-    last: list[Stage] = [{"$sort": {"waiting": 1}}, {"$limit": limit}] if others else []
-    return [*_waiting_of(first, limit, before), *unions, *last]
-
-
-def _waiting_of(name: str, limit: int, before: datetime | None) -> list[Stage]:
+def waiting_since(before: datetime | None) -> dict[str, Any]:
+    """The filter of the documents that wait, since before that time where it is given."""
     earlier = {} if before is None else {"$lt": fixed_width(before)}
-    return [
-        {"$match": {"waiting": {**IS_WAITING["waiting"], **earlier}}},
-        {"$sort": {"waiting": 1}},
-        {"$limit": limit},
-        {"$project": {"outbox": 1, "waiting": 1, "collection": {"$literal": name}}},
-    ]
+    return {"waiting": {**IS_WAITING["waiting"], **earlier}}

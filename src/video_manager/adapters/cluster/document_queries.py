@@ -43,9 +43,14 @@ def selection(spec: CollectionSpec, query: Query) -> tuple[Filter, Order]:
 
 
 def _all(parts: Sequence[Filter]) -> Filter:
-    """Flat where it can be: each field stands for itself then, and its index is seen at once."""
-    flat = {name: value for part in parts for name, value in part.items()}
-    return flat if len(flat) == sum(map(len, parts)) else {"$and": list(parts)}
+    """Flat where it can be: each field stands for itself then, with both ends of its range, and its index is seen."""
+    flat: Filter = {}
+    for field, condition in ((field, condition) for part in parts for field, condition in part.items()):
+        known = flat.setdefault(field, {})
+        if not isinstance(condition, dict) or not isinstance(known, dict) or known.keys() & condition.keys():
+            return {"$and": list(parts)}
+        flat[field] = known | condition
+    return flat
 
 
 def _any(parts: Sequence[Filter]) -> Filter:

@@ -9,6 +9,8 @@ from video_manager.ports import StorageUse
 
 _TRUSTED_SECONDS = 5.0
 """What other processes have written is measured so often while this one writes."""
+_DISK_SHARE = 0.02
+"""Of the time: the server adds up all its collections to answer how full its disk is, longer the more there is."""
 _SHOWN_SECONDS = 1.0
 """Measuring reads the documents of all files, some 5 ms a thousand; every request for a video asks for it."""
 
@@ -25,6 +27,7 @@ class Space:
         self._files = 0
         self._stored_bytes = 0
         self._disk_free_bytes: int | None = None
+        self._disk_asked_again_at = float("-inf")
         self._measured_at = float("-inf")
         self._shown_at = float("-inf")
         self._under_way: dict[Any, int] = {}
@@ -34,11 +37,12 @@ class Space:
 
     async def use(self) -> StorageUse:
         """At most a second old where others write. What this process has done is always in it; what it does at the very
-        moment of measuring may count twice for that second."""
+        moment of measuring may count twice for that second. How full the disk is, is as old as asking it is slow."""
         if time.monotonic() - self._shown_at > _SHOWN_SECONDS:
             changes = self._changes
             await self._measure()
-            self._disk_free_bytes = await self._disk_bytes()
+            if time.monotonic() > self._disk_asked_again_at:
+                await self._ask_disk()
             self._shown_at = self._measured_at if changes == self._changes else float("-inf")
         free_bytes = self._disk_free_bytes
         if self._quota_bytes is not None:
@@ -100,11 +104,14 @@ class Space:
     def _used_bytes(self) -> int:
         return max(0, self._stored_bytes + sum(self._under_way.values()))
 
-    async def _disk_bytes(self) -> int | None:
-        """Free on the disk of the server, where it says so."""
+    async def _ask_disk(self) -> None:
+        """How much is free on the disk of the server, where it says so."""
+        began = time.monotonic()
         stats = await self._grid.database.command("dbStats")
+        ended = time.monotonic()
+        self._disk_asked_again_at = ended + (ended - began) / _DISK_SHARE
         total, used = stats.get("fsTotalSize"), stats.get("fsUsedSize")
-        return None if not total or used is None else max(0, int(total - used))
+        self._disk_free_bytes = None if not total or used is None else max(0, int(total - used))
 
 
 async def _sum(collection: Collection, field: str, where: dict[str, Any] | None = None) -> tuple[int, int]:
