@@ -94,6 +94,7 @@ async def measure_cluster(folder: Path, given: argparse.Namespace, mongodb: Mong
     servers = {"mongodb_url": database(mongodb), "rabbitmq_url": rabbitmq.url}
     more = {
         "profile": "cluster",
+        "credential_keys": "a" * 43 + "=",
         "public_url": "http://127.0.0.1",
         **servers,
         "warehouse_url": "postgresql://nobody@127.0.0.1/none",

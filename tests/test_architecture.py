@@ -27,7 +27,7 @@ ALLOWED: dict[str, tuple[str, ...]] = {
     "multiprocessing": ("adapters/",),
     "nicegui": ("studio/", "bootstrap/"),
     "fastapi": ("gateway/", "web.py", "web_files.py", "*routes.py", "bootstrap/", "studio/"),
-    "uvicorn": ("bootstrap/", "gateway/app.py"),  # its proxy middleware
+    "uvicorn": ("bootstrap/", "gateway/app.py", "fakes/serving.py"),  # its proxy middleware
     "typer": ("cli/",),
     "rich": ("cli/",),
     "apprise": ("notifications/",),

@@ -122,6 +122,16 @@ class RetryableError(WorkError):
         self.retry_after_seconds = retry_after_seconds
 
 
+class LimitReached(RetryableError):
+    """A rate limit or quota of the other side: nothing is wrong, and it goes on after `retry_after_seconds`. However
+    often that happens, it is no failed try."""
+
+    code = "limit_reached"
+
+    def __init__(self, detail: str, retry_after_seconds: float) -> None:
+        super().__init__(detail, retry_after_seconds)
+
+
 class Unavailable(RetryableError):
     """A store or the broker does not answer; it is tried again. The start stops with it after `connect_seconds`,
     naming the setting and what was found."""
@@ -144,6 +154,17 @@ class PermanentError(WorkError):
     def __init__(self, detail: str, log_excerpt: str | None = None) -> None:
         super().__init__(detail)
         self.log_excerpt = log_excerpt
+
+
+class NotPublished(WorkError):
+    """The platform answered the publishing call so that it is certain that nothing was made; `cause` says what the
+    answer asks for. Any other error of that call leaves it open."""
+
+    code = "not_published"
+
+    def __init__(self, cause: WorkError) -> None:
+        super().__init__(cause.detail)
+        self.cause = cause
 
 
 class Cancelled(WorkError):

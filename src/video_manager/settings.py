@@ -153,6 +153,20 @@ class Settings(BaseSettings):
     schedule_tick_seconds: float = Field(0.5, gt=0, description="How often due publications are looked for.")
     publish_timeout_seconds: float = Field(3600.0, gt=0, description="One upload attempt ends here.")
 
+    credential_keys: SecretStr | None = Field(
+        None,
+        description="Fernet keys that encrypt the platforms' secrets, the newest first, separated by commas; default "
+        "on the laptop: made once, kept in data_dir. The cluster needs it.",
+    )
+    channel_allow_private: bool = Field(
+        False, description="Whether channels may reach private and loopback addresses (your own PeerTube)."
+    )
+    platform_gateway: str | None = Field(
+        None,
+        description="Address where all calls to platforms go instead, their host first in the path: the fakes of "
+        "`video-manager demo`, or a proxy.",
+    )
+
     # notifications
     notify_urls: list[SecretStr] = Field(
         default=[], description="Apprise addresses (mailto://, slack://, ...), as a JSON list."
@@ -190,7 +204,7 @@ class Settings(BaseSettings):
     def _absolute(cls, path: Path | None) -> Path | None:
         return None if path is None else path.expanduser().absolute()
 
-    @field_validator("public_url", mode="after")
+    @field_validator("public_url", "platform_gateway", mode="after")
     @classmethod
     def _web_address(cls, url: str | None) -> str | None:
         if url is None:
@@ -274,6 +288,11 @@ class Settings(BaseSettings):
         """Where people reach the system, without a slash at the end."""
         host = "127.0.0.1" if self.host in ("0.0.0.0", "::", "localhost") else self.host  # noqa: S104
         return self.public_url or f"http://{f'[{host}]' if ':' in host else host}:{self.port}"
+
+    @property
+    def keys_of_credentials(self) -> tuple[str, ...]:
+        keys = self.credential_keys.get_secret_value() if self.credential_keys else ""
+        return tuple(_split(keys))
 
     @property
     def published_folder(self) -> Path:

@@ -15,6 +15,7 @@ import httpx
 from tests.services import mongodb_database, postgres_database, rabbitmq_vhost
 from tests.system.conftest import PASSWORD, START_SECONDS, free_port
 
+CREDENTIAL_KEY = "a" * 43 + "="
 SERVICES = ("gateway", "studio", "manager", "generation", "processing", "publishing", "notifications", "analytics")
 NO_TLS = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
 """One for all clients: each would read the machine's certificates, for 50 ms, though everything here is plain HTTP."""
@@ -109,7 +110,7 @@ class RunningCluster:
         self.servers = servers
         values = {
             "profile": "cluster", "data_dir": str(self.data_dir), "admin_password": PASSWORD,
-            "session_secret": "s" * 40, "public_url": "http://127.0.0.1:8800",
+            "session_secret": "s" * 40, "credential_keys": CREDENTIAL_KEY, "public_url": "http://127.0.0.1:8800",
             "published_dir": str(folder / "published"), "sample_video": "false",
             **servers.settings, **settings,
         }  # fmt: skip

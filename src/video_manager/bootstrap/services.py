@@ -21,6 +21,11 @@ class Service(StrEnum):
         return self in (Service.GATEWAY, Service.STUDIO)
 
     @property
+    def needs_credentials(self) -> bool:
+        """Whether it connects channels or publishes to them."""
+        return self in (Service.GATEWAY, Service.STUDIO, Service.PUBLISHING)
+
+    @property
     def needs_warehouse(self) -> bool:
         return self in (Service.GATEWAY, Service.STUDIO, Service.ANALYTICS)
 

@@ -57,6 +57,11 @@ def serve_service(settings: Settings, service: Service, generators: Sequence[str
             "VIDEO_MANAGER_SESSION_SECRET is missing: gateway and studio sign sessions with the same one; make it by "
             "`openssl rand -hex 32`"
         )
+    if service.needs_credentials and not settings.keys_of_credentials:
+        raise SettingsError(
+            "VIDEO_MANAGER_CREDENTIAL_KEYS is missing: gateway, studio and publishing read the platforms' secrets with "
+            "the same key; make it by `video-manager credentials new-key`"
+        )
     _prepare_logging(settings)
     asyncio.run(_serve_service(settings, service, generators))
 

@@ -8,8 +8,9 @@ from video_manager.domain.model import Frozen, Instant
 
 
 class Channel(Frozen):
-    """`options` are the platform's own, already checked by its publisher. A disabled channel takes no new
-    publications; a paused one keeps its scheduled ones waiting; a deleted one is only kept for what it published."""
+    """`options` are the platform's own, already checked by its publisher, without the secret ones. A disabled channel
+    takes no new publications; a paused one keeps its scheduled ones waiting; a deleted one is only kept for what it
+    published."""
 
     id: str
     name: str
@@ -17,6 +18,9 @@ class Channel(Frozen):
     options: dict[str, Any] = Field(default_factory=dict)
     account_name: str = ""
     account_url: str | None = None
+    account_id: str = ""
+    account: dict[str, Any] = Field(default_factory=dict)
+    """What the publisher wants to know of the account."""
     enabled: bool = True
     paused: bool = False
     paused_reason: str | None = None

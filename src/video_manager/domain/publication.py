@@ -28,7 +28,7 @@ __all__ = [
     "Approved", "Attempt", "Channel", "Failure", "HistoryEntry", "Outcome", "Publication", "PublicationState",
     "Withdrawal", "arm", "begin_asking", "cancel", "claim", "create", "doubt", "expire", "fail", "fill", "hand_back",
     "instant_of", "mark_absent", "mark_pending", "mark_unknown", "postpone", "publish", "renew", "require_action",
-    "reschedule", "resolve", "retry", "save_handle", "tombstone", "withdraw",
+    "reschedule", "resolve", "retry", "save_handle", "tombstone", "wait_for_limit", "withdraw",
 ]  # fmt: skip
 
 KEPT_ATTEMPTS = 50
@@ -155,7 +155,10 @@ def arm(publication: Publication, number: int, now: Instant) -> Publication:
     return publication.with_(attempts=_put(publication, armed), updated_at=now)
 
 
-def publish(publication: Publication, number: int, external_id: str, url: str | None, now: Instant) -> Publication:
+def publish(
+    publication: Publication, number: int, external_id: str, url: str | None, now: Instant, *,
+    warning: str | None = None,
+) -> Publication:  # fmt: skip
     """The post is public. True news are taken late too, from any armed attempt that no later armed one replaced,
     whatever was believed meanwhile."""
     if publication.state is PublicationState.PUBLISHED:
@@ -170,7 +173,7 @@ def publish(publication: Publication, number: int, external_id: str, url: str | 
     attempts = tuple(done if item.number == number else item for item in attempts)
     return publication.with_(
         state=PublicationState.PUBLISHED, attempts=attempts, external_id=external_id, url=url, published_at=now,
-        due_at=None, error=None, updated_at=now,
+        due_at=None, error=None, warning=warning, updated_at=now,
     )  # fmt: skip
 
 
@@ -181,6 +184,13 @@ def postpone(publication: Publication, number: int, error: str, retry_at: Instan
         state=PublicationState.SCHEDULED, attempts=_end(publication, Outcome.FAILED, now, error), due_at=retry_at,
         tries=publication.tries + 1, error=error, updated_at=now,
     )  # fmt: skip
+
+
+def wait_for_limit(
+    publication: Publication, number: int, reason: str, retry_at: Instant, now: Instant
+) -> Publication:  # fmt: skip
+    """Not armed, and the platform allows no more before `retry_at`: nothing failed, so no try is counted."""
+    return postpone(publication, number, reason, retry_at, now).with_(tries=publication.tries)
 
 
 def fail(publication: Publication, number: int, error: str, now: Instant) -> Publication:

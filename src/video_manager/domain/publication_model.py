@@ -124,6 +124,8 @@ class Publication(Frozen):
     url: str | None = None
     published_at: Instant | None = None
     error: str | None = None
+    warning: str | None = None
+    """What people should know of the published post (the platform kept it private)."""
     withdrawal: Withdrawal | None = None
     history: tuple[HistoryEntry, ...] = ()
     told: int = 0

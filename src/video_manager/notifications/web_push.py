@@ -4,7 +4,6 @@ import asyncio
 import base64
 import ipaddress
 import secrets
-import socket
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
@@ -14,14 +13,11 @@ import httpx
 from standardwebhooks import Webhook as Signer
 
 from video_manager.errors import InvalidInput, RetryableError
+from video_manager.outbound import Address, NoAddress, is_public, resolve
 
 TIMEOUT_SECONDS = 10.0
 MOST_ANSWER_BYTES = 2048
 LONGEST_RETRY_AFTER_SECONDS = 3600.0
-
-_NAT64 = ipaddress.ip_network("64:ff9b::/96")
-
-Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 
 class PushFailed(RetryableError):
@@ -117,30 +113,17 @@ class SignedPush:
             await answer.aclose()
 
     async def _resolve(self, host: str, port: int) -> list[Address]:
-        loop = asyncio.get_running_loop()
         try:
-            found = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-        except (OSError, ValueError) as error:  # ValueError: names that no resolver takes
-            raise PushFailed(f"the name {host} has no address: {error}") from error
-        addresses = [ipaddress.ip_address(str(entry[4][0]).split("%", 1)[0]) for entry in found]
+            addresses = await resolve(host, port)
+        except NoAddress as error:
+            raise PushFailed(str(error)) from error
         refused = next((address for address in addresses if not self._may_reach(address)), None)
         if refused is not None:
             raise PushFailed(_refusal(host, refused))
-        return list(dict.fromkeys(addresses))
+        return addresses
 
     def _may_reach(self, address: Address) -> bool:
         return self._allow_private or is_public(address)
-
-
-def is_public(address: Address) -> bool:
-    """Whether an address is on the open internet; addresses that wrap an IPv4 one are judged by that."""
-    if isinstance(address, ipaddress.IPv6Address):
-        inner = address.ipv4_mapped or address.sixtofour
-        if inner is None and address in _NAT64:
-            inner = ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)
-        if inner is not None:
-            return is_public(inner)
-    return address.is_global and not address.is_multicast
 
 
 @dataclass(frozen=True)

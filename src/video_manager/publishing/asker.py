@@ -65,14 +65,16 @@ class Asker:
                 )
             async with asyncio.timeout(self._settings.ask_timeout_seconds):
                 # Asking needs no bytes: the paths of this post name no files.
-                return await platform.ask(post_of(publication, platform.context.work_folder), attempt.handle or {})
+                post = post_of(publication, platform.context.work_folder)
+                return await platform.ask(post, self._platforms.handles.of(publication, attempt) or {})
 
     async def _take(self, publication: Publication, number: int, asked: Asked, call_timeout_seconds: float) -> None:
         now = self._clock.now()
         if asked.answer is Answer.PUBLISHED and asked.published is not None:
             post = asked.published
             await self._ledger.move(
-                publication.id, lambda it: rules.publish(it, number, post.external_id, post.url, now)
+                publication.id,
+                lambda it: rules.publish(it, number, post.external_id, post.url, now, warning=post.warning),
             )
         elif asked.answer is Answer.PENDING:
             ask_at = now + self._settings.ask_delay(publication.asked)

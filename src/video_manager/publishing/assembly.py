@@ -3,17 +3,27 @@
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
+import httpx
+
 from video_manager.domain.channel import Channel
 from video_manager.domain.publication import Publication
 from video_manager.media.ffmpeg import FfmpegTool
+from video_manager.outbound import OutboundTransport
 from video_manager.plugins.api import MediaTool, SiteCounts
 from video_manager.plugins.registry import Registry
 from video_manager.ports import Clock, DocumentStore, FileStore, MessageBus, Subscription, WorkFolder
+from video_manager.publishing.access.handles import Handles
+from video_manager.publishing.access.keyring import Keyring, keys_of
+from video_manager.publishing.access.service import AccessService
+from video_manager.publishing.access.tokens import Tokens
+from video_manager.publishing.access.vault import CREDENTIALS, Credential, Vault
 from video_manager.publishing.asker import Asker
 from video_manager.publishing.channels import CHANNELS, ChannelService
+from video_manager.publishing.context import Surroundings
 from video_manager.publishing.handlers import subscription
 from video_manager.publishing.ledger import PUBLICATIONS, Ledger
 from video_manager.publishing.platforms import Platforms
+from video_manager.publishing.quotas import QUOTAS, Quotas, QuotaUse
 from video_manager.publishing.rules import PublishingRules
 from video_manager.publishing.scheduler import Scheduler
 from video_manager.publishing.service import PublishingService
@@ -25,6 +35,9 @@ from video_manager.publishing.site.visit import Visit
 from video_manager.publishing.uploader import Checkpoint, Uploader, ignore_checkpoint
 from video_manager.repository import Repository
 from video_manager.settings import Settings
+
+CALL_TIMEOUT = httpx.Timeout(60.0, connect=10.0)
+"""Of one call to a platform: how long it may be silent."""
 
 
 @dataclass(frozen=True)
@@ -38,7 +51,11 @@ class Publishing:
     media: MediaTool
     scheduler: Scheduler
     shelves: Site
-    repositories: tuple[Repository[Publication], Repository[Channel], Repository[SitePage], Repository[Visit]]
+    repositories: tuple[
+        Repository[Publication], Repository[Channel], Repository[SitePage], Repository[Visit], Repository[Credential],
+        Repository[QuotaUse],
+    ]  # fmt: skip
+    http: httpx.AsyncClient
 
     async def open(self) -> None:
         """Make the collections."""
@@ -59,6 +76,7 @@ class Publishing:
 
     async def stop(self) -> None:
         await self.scheduler.stop()
+        await self.http.aclose()
 
     def subscription(self) -> Subscription:
         return subscription(self.service)
@@ -77,9 +95,19 @@ def build_publishing(
     publications = Repository(documents, PUBLICATIONS, Publication)
     channel_documents = Repository(documents, CHANNELS, Channel)
     pages, visits = Repository(documents, PAGES, SitePage), Repository(documents, VISITS, Visit)
+    credentials = Repository(documents, CREDENTIALS, Credential)
+    quota_uses = Repository(documents, QUOTAS, QuotaUse)
     shelves = Site(pages, files, clock, rules.base_url)
-    platforms = Platforms(registry, shelves, rules, work_folder)
-    channels = ChannelService(channel_documents, platforms, clock)
+    transport = OutboundTransport(
+        allow_private=rules.allow_private, setting="VIDEO_MANAGER_CHANNEL_ALLOW_PRIVATE", gateway=rules.platform_gateway
+    )
+    keyring = Keyring(keys_of(rules.credential_keys, rules.keys_folder))
+    vault = Vault(credentials, keyring)
+    access = AccessService(vault, Tokens(vault, clock), Quotas(quota_uses, clock), transport, clock)
+    http = httpx.AsyncClient(transport=transport, timeout=CALL_TIMEOUT, follow_redirects=False, trust_env=False)
+    around = Surroundings(http, clock, shelves.shelf(None), rules.published_folder)
+    platforms = Platforms(registry, around, access, Handles(keyring), shelves, rules, work_folder)
+    channels = ChannelService(channel_documents, platforms, vault, clock)
     ledger = Ledger(publications, clock)
     uploader = Uploader(ledger, channels, platforms, files, clock, rules, bus.hint, checkpoint)
     asker = Asker(ledger, channels, platforms, clock, rules)
@@ -92,5 +120,6 @@ def build_publishing(
         media=FfmpegTool(lambda _fraction, _stage: None),
         scheduler=scheduler,
         shelves=shelves,
-        repositories=(publications, channel_documents, pages, visits),
+        repositories=(publications, channel_documents, pages, visits, credentials, quota_uses),
+        http=http,
     )

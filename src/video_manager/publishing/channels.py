@@ -19,6 +19,7 @@ from video_manager.errors import (
 )  # fmt: skip
 from video_manager.plugins.api import Account
 from video_manager.ports import Clock, CollectionSpec, Op, Query, Where
+from video_manager.publishing.access.vault import Secrets, Vault
 from video_manager.publishing.platforms import Platforms
 from video_manager.repository import Loaded, Page, Repository
 
@@ -50,9 +51,10 @@ class ChannelEdit(BaseModel):
 
 
 class ChannelService:
-    def __init__(self, channels: Repository[Channel], platforms: Platforms, clock: Clock) -> None:
+    def __init__(self, channels: Repository[Channel], platforms: Platforms, vault: Vault, clock: Clock) -> None:
         self._channels = channels
         self._platforms = platforms
+        self._vault = vault
         self._clock = clock
 
     # ---- for people ---------------------------------------------------------------------------------------
@@ -71,15 +73,16 @@ class ChannelService:
         existing = await self._channels.get(id)
         if existing is not None:
             return existing
-        options = await self._platforms.resolve_options(new.platform, new.options)
+        options, secrets = await self._split(new.platform, new.options, Secrets())
         now = self._clock.now()
         channel = Channel(
             id=id, name=new.name, platform=new.platform, options=options, paused=new.paused, created_by=actor.name,
             created_at=now, updated_at=now,
         )  # fmt: skip
+        # Before connecting, which may sign in and keep a token; what nobody names in the end is swept.
+        await self._vault.put(id, secrets, now)
         account = await self._connect(channel)
-        channel = channel.with_(account_name=account.name, account_url=account.url)
-        await self._channels.add_if_absent(channel)
+        await self._channels.add_if_absent(channel.with_(**of_account(account)))
         return await self._channels.load(id)
 
     async def update(
@@ -90,9 +93,12 @@ class ChannelService:
         before = await self._shown(id)
         changes: dict[str, Any] = edit.model_dump(exclude_none=True)
         if edit.options is not None:
-            options = await self._platforms.resolve_options(before.value.platform, edit.options)
+            kept = await self._vault.get(id)
+            options, secrets = await self._split(before.value.platform, edit.options, kept)
+            if secrets != kept:
+                await self._vault.put(id, secrets, self._clock.now())
             account = await self._connect(before.value.with_(options=options))
-            changes |= {"options": options, "account_name": account.name, "account_url": account.url}
+            changes |= {"options": options, **of_account(account)}
         if edit.paused is not None:
             changes["paused_reason"] = f"paused by {actor.name}" if edit.paused else None
 
@@ -116,6 +122,7 @@ class ChannelService:
         await self._channels.change(
             id, lambda channel: channel.with_(deleted_at=now, updated_at=now), expected_revision=expected_revision
         )
+        await self._vault.remove(id)
 
     # ---- for the other parts ------------------------------------------------------------------------------
 
@@ -170,8 +177,20 @@ class ChannelService:
                 channel = channel_rules.pause(channel, error.detail, now)
             else:
                 url = account_url if platform == "site" else account.url
-                channel = channel.with_(account_name=account.name, account_url=url)
+                channel = channel.with_(**of_account(account) | {"account_url": url})
             await self._channels.add_if_absent(channel)
+
+    async def _split(
+        self, platform: str, given: dict[str, Any], kept: Secrets
+    ) -> tuple[dict[str, Any], Secrets]:  # fmt: skip
+        """The checked options without the secret ones, and the secrets; one that is not given stays as it was kept. New
+        secrets sign in anew."""
+        names = self._platforms.secret_names(platform)
+        options = await self._platforms.resolve_options(platform, {**kept.options, **given})
+        secret = {name: str(options.pop(name)) for name in names if options.get(name) is not None}
+        if secret == dict(kept.options):
+            return options, kept
+        return options, Secrets(options=secret)
 
     async def _connect(self, channel: Channel) -> Account:
         try:
@@ -187,3 +206,11 @@ class ChannelService:
         if loaded.value.deleted_at is not None:
             raise NotFound(f"channel {loaded.value.name!r} was deleted")
         return loaded
+
+
+def of_account(account: Account) -> dict[str, Any]:
+    """What a channel keeps of its connected account."""
+    return {
+        "account_name": account.name, "account_url": account.url, "account_id": account.id,
+        "account": dict(account.facts),
+    }  # fmt: skip

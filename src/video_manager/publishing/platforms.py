@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +11,7 @@ from video_manager.domain.publication import Publication
 from video_manager.domain.video import Finding
 from video_manager.errors import ActionRequiredError, InvalidInput
 from video_manager.plugins.api import (
+    SECRET_FORMAT,
     Account,
     Asked,
     Handle,
@@ -19,10 +20,14 @@ from video_manager.plugins.api import (
     Published,
     Publisher,
     PublisherContext,
+    Token,
 )  # fmt: skip
 from video_manager.plugins.registry import PluginKind, Registry
 from video_manager.ports import WorkFolder
-from video_manager.publishing.context import Progress, PublishingContext, refuse_handle
+from video_manager.publishing.access.handles import Handles
+from video_manager.publishing.access.service import AccessService
+from video_manager.publishing.access.vault import Secrets
+from video_manager.publishing.context import Call, Progress, PublishingContext, Surroundings, refuse_handle
 from video_manager.publishing.folders import FolderPolicy
 from video_manager.publishing.rules import PublishingRules
 from video_manager.publishing.site.shelf import Site
@@ -53,10 +58,16 @@ class Connected:
 
 
 class Platforms:
-    def __init__(self, registry: Registry, site: Site, rules: PublishingRules, work_folder: WorkFolder) -> None:
+    def __init__(
+        self, registry: Registry, around: Surroundings, access: AccessService, handles: Handles,
+        shelves: Site, rules: PublishingRules,
+        work_folder: WorkFolder,
+    ) -> None:  # fmt: skip
         self._registry = registry
-        self._site = site
-        self._rules = rules
+        self._around = around
+        self._access = access
+        self.handles = handles
+        self._shelves = shelves
         self._work_folder = work_folder
         self._policy = FolderPolicy(rules.published_folder, rules.folder_roots, rules.private_folder)
 
@@ -67,27 +78,45 @@ class Platforms:
         await self._policy.check(schema, options)
         return options
 
+    def secret_names(self, platform: str) -> frozenset[str]:
+        """The options of a platform that are kept apart, encrypted."""
+        schema = self._registry.description(PluginKind.PUBLISHER, platform).json_schema
+        fields = schema.get("properties", {})
+        return frozenset(name for name, field in fields.items() if field.get("format") == SECRET_FORMAT)
+
     def kind(self, platform: str) -> type[Publisher[Any]]:
         return self._registry.publisher(platform)
 
     @asynccontextmanager
     async def connected(
         self, channel: Channel, publication: Publication | None = None, progress: Progress | None = None,
-        save_handle: Callable[[Handle], Awaitable[None]] = refuse_handle,
+        save_handle: Callable[[Handle], Awaitable[None]] = refuse_handle, secrets: Secrets | None = None,
     ) -> AsyncIterator[Connected]:  # fmt: skip
-        """Raises ActionRequiredError when the channel's options are not valid any more: the release, the settings or
-        the file system changed since they were checked."""
+        """With `secrets`, those instead of the kept ones: the channel is not saved yet.
+
+        Raises ActionRequiredError when the channel's options are not valid any more: the release, the settings or
+        the file system changed since they were checked.
+        """
+        kept = secrets or await self._access.secrets(channel.id)
         try:
-            options = await self.resolve_options(channel.platform, channel.options)
+            options = await self.resolve_options(channel.platform, {**channel.options, **kept.options})
             publisher = self.kind(channel.platform)()
         except InvalidInput as error:
             raise ActionRequiredError(f"channel {channel.name!r}: {error.detail}; edit the channel") from error
-        shelf = self._site.shelf(publication.approved if publication else None)
+        valid = publisher.Options.model_validate(options)
+        around = replace(self._around, site=self._shelves.shelf(publication.approved if publication else None))
+        access = await self._access.of(type(publisher), channel.id)
+        account = {**channel.account, "id": channel.account_id, "name": channel.account_name,
+                   "url": channel.account_url}  # fmt: skip
+
+        async def renew(token: Token | None, context: PublishingContext) -> Token:
+            return await publisher.renew(token, valid, context)
+
+        earlier = self.handles.earlier(publication) if publication else None
         async with self._work_folder(f"publish-{channel.platform}") as folder:
-            context = PublishingContext(
-                channel.platform, folder, progress or Progress(), shelf, self._rules.published_folder, save_handle
-            )
-            yield Connected(publisher, publisher.Options.model_validate(options), context)
+            call = Call(folder, progress or Progress(), save_handle, earlier)
+            context = PublishingContext(channel.platform, call, around, access, account, renew)
+            yield Connected(publisher, valid, context)
 
 
 def post_of(publication: Publication, folder: Path) -> Post:
@@ -102,4 +131,8 @@ def post_of(publication: Publication, folder: Path) -> Post:
         thumbnail=paths.get("thumbnail"), thumbnail_sha256=content.thumbnail.sha256 if content.thumbnail else None,
         captions=paths.get("captions"), captions_sha256=content.captions.sha256 if content.captions else None,
         duration_seconds=content.master.duration_seconds or 0.0, extra=content.options,
+        video_bytes=content.master.size_bytes, video_type=content.master.content_type,
+        width=content.master.width or 0, height=content.master.height or 0, frame_rate=content.master.frame_rate,
+        thumbnail_bytes=content.thumbnail.size_bytes if content.thumbnail else 0,
+        captions_bytes=content.captions.size_bytes if content.captions else 0,
     )  # fmt: skip

@@ -17,6 +17,13 @@ class PublishingRules:
     folder_roots: tuple[Path, ...] = ()
     private_folder: Path | None = None
     """The data folder: no channel writes into it, but for `published_folder`."""
+    credential_keys: tuple[str, ...] = ()
+    """Fernet keys for the platforms' secrets, the newest first; none: those in a file of `keys_folder`."""
+    keys_folder: Path | None = None
+    allow_private: bool = False
+    """Whether channels may reach private and loopback addresses."""
+    platform_gateway: str | None = None
+    """Where all calls to platforms go instead: their fakes, or the only way out."""
     lease_seconds: float = 30.0
     renew_seconds: float = 2.0
     tick_seconds: float = 0.5
@@ -44,6 +51,10 @@ class PublishingRules:
             published_folder=settings.published_folder,
             private_folder=settings.data_dir,
             folder_roots=tuple(Path(root).expanduser().absolute() for root in settings.folder_roots),
+            credential_keys=settings.keys_of_credentials,
+            keys_folder=settings.data_dir if settings.keeps_data else None,
+            allow_private=settings.channel_allow_private,
+            platform_gateway=settings.platform_gateway,
             lease_seconds=settings.lease_seconds,
             renew_seconds=settings.renew_seconds,
             tick_seconds=settings.schedule_tick_seconds,

@@ -17,11 +17,14 @@ from video_manager.errors import (
     ActionRequiredError,
     InvalidTransition,
     LeaseLost,
+    LimitReached,
     NotFound,
+    NotPublished,
     PermanentError,
     RetryableError,
     StorageFull,
     Unavailable,
+    WorkError,
 )  # fmt: skip
 from video_manager.plugins.api import Handle, Post, Published
 from video_manager.ports import Clock, FileStore
@@ -103,7 +106,7 @@ class Uploader:
 
     async def _attempt(self, running: Running, channel: Channel) -> None:
         async def save_handle(handle: Handle) -> None:
-            await self._move(running, lambda it: rules.save_handle(it, running.number, dict(handle)))
+            await self._save_handle(running, handle)
             self._checkpoint("handle saved")
 
         async with self._platforms.connected(channel, running.publication, running.progress, save_handle) as platform:
@@ -112,12 +115,16 @@ class Uploader:
                 self._checkpoint("fetched")
                 await self._refuse_faulty(platform, post)
                 handle = await platform.upload(post)
-                await self._move(running, lambda it: rules.save_handle(it, running.number, dict(handle)))
+                await self._save_handle(running, handle)
                 self._checkpoint("uploaded")
             published = await self._publish(running, platform, post, handle)
             self._checkpoint("published")
             await self._record(running, published)
             self._checkpoint("recorded")
+
+    async def _save_handle(self, running: Running, handle: Handle) -> None:
+        kept = self._platforms.handles.stored(running.id, handle)
+        await self._move(running, lambda it: rules.save_handle(it, running.number, kept))
 
     async def _publish(self, running: Running, platform: Connected, post: Post, handle: Handle) -> Published:
         timeout = platform.publisher.publish_timeout_seconds
@@ -137,7 +144,12 @@ class Uploader:
                 await self._move(
                     running,
                     lambda it: rules.publish(
-                        it, running.number, published.external_id, published.url, self._clock.now()
+                        it,
+                        running.number,
+                        published.external_id,
+                        published.url,
+                        self._clock.now(),
+                        warning=published.warning,
                     ),
                 )
             except (Unavailable, StorageFull) as error:
@@ -191,6 +203,9 @@ class Uploader:
 
     async def _write_down(self, running: Running, channel: Channel, error: BaseException | None) -> None:
         now, number = self._clock.now(), running.number
+        if running.armed and isinstance(error, NotPublished):
+            await self._refused(running, channel, error.cause)
+            return
         kind, text = _failure(error)
         if isinstance(error, LeaseLost):
             raise error
@@ -208,6 +223,29 @@ class Uploader:
         else:
             await self._move(running, lambda it: self._postponed(it, number, text, error))
 
+    async def _refused(self, running: Running, channel: Channel, cause: WorkError) -> None:
+        """The platform itself said that nothing was made: there is nothing to ask."""
+        kind, text = _failure(cause)
+        number, now = running.number, self._clock.now()
+
+        def decide(it: Publication) -> Publication:
+            limited = isinstance(cause, LimitReached)
+            enough = it.tries + 1 >= self._settings.max_tries and not limited
+            retry_at = None if enough else now + self._delay(it, cause)
+            absent = rules.mark_absent(
+                rules.doubt(it, number, text, now, kind), number, timedelta(0), retry_at, now
+            )  # fmt: skip
+            return absent.with_(tries=it.tries, error=text) if limited else absent
+
+        await self._move(running, decide)
+        if kind is Failure.ACTION_REQUIRED:
+            await self._channels.pause_for(channel.id, text)
+
+    def _delay(self, publication: Publication, error: BaseException | None) -> timedelta:
+        delay = self._settings.retry_delay(publication.tries)
+        named = getattr(error, "retry_after_seconds", None)
+        return max(delay, timedelta(seconds=named)) if named else delay
+
     async def _doubt(self, running: Running, kind: Failure | None, text: str) -> bool:
         """The platform is to be asked; False when the ledger says that arming never happened."""
         number = running.number
@@ -219,12 +257,13 @@ class Uploader:
 
     def _postponed(self, publication: Publication, number: int, text: str, error: BaseException | None) -> Publication:
         now = self._clock.now()
+        if isinstance(error, LimitReached):
+            return rules.wait_for_limit(
+                publication, number, text, now + timedelta(seconds=error.retry_after_seconds or 0.0), now
+            )
         if publication.tries + 1 >= self._settings.max_tries:
             return rules.fail(publication, number, f"gave up after {publication.tries + 1} tries: {text}", now)
-        delay = self._settings.retry_delay(publication.tries)
-        named = getattr(error, "retry_after_seconds", None)
-        retry_at = now + max(delay, timedelta(seconds=named)) if named else now + delay
-        return rules.postpone(publication, number, text, retry_at, now)
+        return rules.postpone(publication, number, text, now + self._delay(publication, error), now)
 
     # ---- the lease ----------------------------------------------------------------------------------------
 
@@ -265,7 +304,16 @@ def _failure(error: BaseException | None) -> tuple[Failure | None, str]:
 
 def _expected(error: BaseException) -> bool:
     return isinstance(
-        error, (RetryableError, ActionRequiredError, PermanentError, TimeoutError, StorageFull, InvalidTransition)
+        error,
+        (
+            RetryableError,
+            ActionRequiredError,
+            PermanentError,
+            NotPublished,
+            TimeoutError,
+            StorageFull,
+            InvalidTransition,
+        ),
     )
 
 

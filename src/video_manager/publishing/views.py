@@ -27,6 +27,7 @@ class ChannelView(BaseModel):
     options: dict[str, Any]
     account_name: str
     account_url: str | None
+    account_id: str
     enabled: bool
     paused: bool
     paused_reason: str | None
@@ -72,6 +73,7 @@ class PublicationView(BaseModel):
     published_at: datetime | None
     in_doubt: bool
     error: str | None
+    warning: str | None
     attempts: list[AttemptView]
     history: list[HistoryEntry]
     withdrawal: Withdrawal | None
@@ -81,7 +83,7 @@ class PublicationView(BaseModel):
 
 
 def channel_view(loaded: Loaded[Channel]) -> ChannelView:
-    fields = loaded.value.model_dump(exclude={"deleted_at"})
+    fields = loaded.value.model_dump(exclude={"deleted_at", "account"})
     return ChannelView(**fields, revision=loaded.revision)
 
 
@@ -93,7 +95,7 @@ def publication_view(loaded: Loaded[Publication]) -> PublicationView:
         platform=content.platform, approval_id=it.approval_id, approved_by=content.approved_by,
         title=content.metadata.title, metadata=content.metadata, publish_at=it.publish_at,
         requested_local=it.requested_local, due_at=it.due_at, external_id=it.external_id, external_url=it.url,
-        published_at=it.published_at, in_doubt=it.in_doubt, error=it.error,
+        published_at=it.published_at, in_doubt=it.in_doubt, error=it.error, warning=it.warning,
         attempts=[_attempt_view(attempt) for attempt in it.attempts], history=list(it.history),
         withdrawal=it.withdrawal, created_at=it.created_at, updated_at=it.updated_at, revision=loaded.revision,
     )  # fmt: skip

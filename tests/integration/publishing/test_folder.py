@@ -8,11 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.integration.publishing.lone_context import context_of
 
 from video_manager.errors import ActionRequiredError, PermanentError
 from video_manager.plugins.api import Answer, Handle, Post
 from video_manager.plugins.publishers.folder import FolderOptions, FolderPublisher
-from video_manager.publishing.context import Progress, PublishingContext
+from video_manager.publishing.context import Progress
 
 OPTIONS = FolderOptions(path="")
 
@@ -25,7 +26,7 @@ class Case:
         self.publisher = FolderPublisher()
         self.video = root / "video.mp4"
         self.video.write_bytes(b"x" * 10_000_000)
-        self.context = PublishingContext("folder", root, self.progress, _no_site(), self.folder, self._save)
+        self.context = context_of(root, self.progress, self.folder, self._save)
 
     async def _save(self, handle: Handle) -> None:
         self.handle = handle
@@ -49,10 +50,6 @@ class Case:
 
     def shown(self) -> list[str]:
         return sorted(path.name for path in self.folder.iterdir() if not path.name.startswith("."))
-
-
-def _no_site() -> Any:
-    return None
 
 
 @pytest.fixture

@@ -48,7 +48,7 @@ async def publishers(pair: Pair, file_pair: FilePair, tmp_path: Path) -> AsyncIt
     folder = tmp_path / "published"
     rules = PublishingRules(
         base_url="http://127.0.0.1:8800", published_folder=folder, backoff_first_seconds=0.0, renew_seconds=0.2,
-        lease_seconds=30,
+        lease_seconds=30, keys_folder=tmp_path,
     )  # fmt: skip
     bus = SqliteBus(tmp_path / "bus.sqlite")
     await bus.open()
