@@ -1,4 +1,4 @@
-"""The platforms under test."""
+"""Telegram: with and without a staging chat."""
 
 from tests.platforms.case import Case
 
