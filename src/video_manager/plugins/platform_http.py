@@ -43,16 +43,21 @@ def bearer(token: str) -> Mapping[str, str]:
 
 
 class Api:
-    """One platform's API as one channel uses it. `title` names the platform in messages."""
+    """One platform's API as one channel uses it. `title` names the platform in messages.
+
+    `hidden` are secrets that stand in addresses or headers of the calls: should an answer or an error repeat one, it is
+    not passed on.
+    """
 
     def __init__(
         self, context: PublisherContext, title: str, fault: Fault = no_fault,
-        authorization: Callable[[str], Mapping[str, str]] = bearer,
+        authorization: Callable[[str], Mapping[str, str]] = bearer, hidden: Collection[str] = (),
     ) -> None:  # fmt: skip
         self._context = context
         self._title = title
         self._fault = fault
         self._authorization = authorization
+        self._hidden = hidden
 
     async def call(
         self, method: str, url: str, *, signed: bool = True, ok: Collection[int] = OK, stream: Stream | None = None,
@@ -103,14 +108,26 @@ class Api:
             built = self._context.http.build_request(method, url, headers={**signed, **(headers or {})}, **request)
             answer = await self._context.http.send(built, stream=True)
             try:
-                return await _read(answer, self._title)
+                return await _read(answer, self._title, self._veil)
             finally:
                 await answer.aclose()
         except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.InvalidURL) as error:
-            fault = RetryableError(f"{self._title} cannot be reached: {str(error) or type(error).__name__}")
-            raise _Certain(fault) from error
+            fault = RetryableError(f"{self._title} cannot be reached: {self._told(error)}")
+            raise _Certain(fault) from self._cause(error)
         except httpx.HTTPError as error:
-            raise RetryableError(f"{self._title} did not answer: {str(error) or type(error).__name__}") from error
+            raise RetryableError(f"{self._title} did not answer: {self._told(error)}") from self._cause(error)
+
+    def _told(self, error: Exception) -> str:
+        return self._veil(str(error)) or type(error).__name__
+
+    def _cause(self, error: Exception) -> Exception | None:
+        """Stack traces show what an error was caused by, in its own words."""
+        return error if self._veil(str(error)) == str(error) else None
+
+    def _veil(self, text: str) -> str:
+        for secret in self._hidden:
+            text = text.replace(secret, "(hidden)")
+        return text
 
 
 class _Certain(Exception):
@@ -121,7 +138,7 @@ class _Certain(Exception):
         self.fault = fault
 
 
-async def _read(answer: httpx.Response, title: str) -> httpx.Response:
+async def _read(answer: httpx.Response, title: str, veil: Callable[[str], str]) -> httpx.Response:
     body = bytearray()
     async for chunk in answer.aiter_bytes():
         body += chunk
@@ -131,7 +148,9 @@ async def _read(answer: httpx.Response, title: str) -> httpx.Response:
         (name, value) for name, value in answer.headers.multi_items()
         if name not in ("content-encoding", "content-length", "transfer-encoding")
     ]  # fmt: skip
-    return httpx.Response(answer.status_code, headers=headers, content=bytes(body), request=answer.request)
+    # Latin 1 maps every byte to one character and back, so that only what is hidden changes.
+    content = veil(body.decode("latin-1")).encode("latin-1")
+    return httpx.Response(answer.status_code, headers=headers, content=content, request=answer.request)
 
 
 def fault_of_status(answer: httpx.Response, title: str) -> WorkError:

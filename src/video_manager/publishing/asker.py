@@ -6,13 +6,14 @@ from datetime import timedelta
 
 from video_manager.domain import publication as rules
 from video_manager.domain.channel import Channel
-from video_manager.domain.publication import Publication
-from video_manager.errors import ActionRequiredError, InvalidTransition, PermanentError
+from video_manager.domain.publication import Failure, Publication
+from video_manager.errors import ActionRequiredError, InvalidTransition, PermanentError, WorkError
 from video_manager.plugins.api import Answer, Asked
 from video_manager.ports import Clock
 from video_manager.publishing.channels import ChannelService
 from video_manager.publishing.ledger import Ledger
 from video_manager.publishing.platforms import Platforms, post_of
+from video_manager.publishing.refusals import failure_of, refused
 from video_manager.publishing.rules import PublishingRules
 
 log = logging.getLogger(__name__)
@@ -60,8 +61,10 @@ class Asker:
         attempt = publication.attempts[-1]
         async with self._platforms.connected(channel, publication) as platform:
             if not platform.publisher.remembers:
+                heard = f" (what was heard last: {attempt.error})" if attempt.error else ""
                 raise PermanentError(
                     f"{platform.publisher.title} cannot be asked whether the post was made: look there, then resolve it"
+                    + heard
                 )
             async with asyncio.timeout(self._settings.ask_timeout_seconds):
                 # Asking needs no bytes: the paths of this post name no files.
@@ -81,6 +84,8 @@ class Asker:
             await self._ledger.move(
                 publication.id, lambda it: rules.mark_pending(it, number, asked.detail, ask_at, now)
             )
+        elif asked.answer is Answer.ABSENT and asked.failure is not None:
+            await self._refused(publication, number, asked.failure)
         elif asked.answer is Answer.ABSENT:
             trust = timedelta(seconds=call_timeout_seconds + self._settings.absent_margin_seconds)
             enough = publication.tries + 1 >= self._settings.max_tries
@@ -88,6 +93,14 @@ class Asker:
             await self._ledger.move(publication.id, lambda it: rules.mark_absent(it, number, trust, retry_at, now))
         else:
             await self._unanswered(publication, number, asked.detail or "the platform does not know")
+
+    async def _refused(self, publication: Publication, number: int, cause: WorkError) -> None:
+        """The platform gave up on the post for good, and said why."""
+        now = self._clock.now()
+        await self._ledger.move(publication.id, lambda it: refused(it, number, cause, self._settings, now))
+        kind, text = failure_of(cause)
+        if kind is Failure.ACTION_REQUIRED:
+            await self._channels.pause_for(publication.content.channel_id, text)
 
     async def _unanswered(self, publication: Publication, number: int, detail: str, *, final: bool = False) -> None:
         """Ask again, ever more seldom; after some questions people are told. `final`: there is no use in asking."""
