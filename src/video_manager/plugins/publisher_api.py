@@ -18,7 +18,7 @@ from pydantic import Field
 from pydantic.config import JsonDict
 
 from video_manager.domain.video import Finding
-from video_manager.errors import ActionRequiredError
+from video_manager.errors import ActionRequiredError, WorkError
 from video_manager.plugins.plugin import Context, Options, OptionsT, PlatformLimits, Plugin
 
 SECRET_FORMAT = "password"  # noqa: S105 - the name of a JSON Schema format
@@ -150,11 +150,16 @@ class Answer(StrEnum):
 
 @dataclass(frozen=True)
 class Asked:
-    """`published` is set exactly when `answer` is PUBLISHED."""
+    """`published` is set exactly when `answer` is PUBLISHED.
+
+    `failure`, with ABSENT: the platform itself has given up on this post for good, and why. That is believed at once,
+    and what comes next depends on the error, as with NotPublished; without it, "not there" is believed only once the
+    publishing call can no longer land."""
 
     answer: Answer
     published: Published | None = None
     detail: str = ""
+    failure: WorkError | None = None
 
 
 Handle = Mapping[str, Any]

@@ -32,6 +32,7 @@ from video_manager.publishing.channels import ChannelService
 from video_manager.publishing.context import Progress
 from video_manager.publishing.ledger import Decide, Ledger, progress_hint
 from video_manager.publishing.platforms import Connected, Platforms, post_of
+from video_manager.publishing.refusals import delay_of, failure_of, refused
 from video_manager.publishing.rules import PublishingRules
 from video_manager.tasks import end_tasks
 
@@ -206,7 +207,7 @@ class Uploader:
         if running.armed and isinstance(error, NotPublished):
             await self._refused(running, channel, error.cause)
             return
-        kind, text = _failure(error)
+        kind, text = failure_of(error)
         if isinstance(error, LeaseLost):
             raise error
         if error is not None and not _expected(error):
@@ -225,26 +226,11 @@ class Uploader:
 
     async def _refused(self, running: Running, channel: Channel, cause: WorkError) -> None:
         """The platform itself said that nothing was made: there is nothing to ask."""
-        kind, text = _failure(cause)
         number, now = running.number, self._clock.now()
-
-        def decide(it: Publication) -> Publication:
-            limited = isinstance(cause, LimitReached)
-            enough = it.tries + 1 >= self._settings.max_tries and not limited
-            retry_at = None if enough else now + self._delay(it, cause)
-            absent = rules.mark_absent(
-                rules.doubt(it, number, text, now, kind), number, timedelta(0), retry_at, now
-            )  # fmt: skip
-            return absent.with_(tries=it.tries, error=text) if limited else absent
-
-        await self._move(running, decide)
+        await self._move(running, lambda it: refused(it, number, cause, self._settings, now))
+        kind, text = failure_of(cause)
         if kind is Failure.ACTION_REQUIRED:
             await self._channels.pause_for(channel.id, text)
-
-    def _delay(self, publication: Publication, error: BaseException | None) -> timedelta:
-        delay = self._settings.retry_delay(publication.tries)
-        named = getattr(error, "retry_after_seconds", None)
-        return max(delay, timedelta(seconds=named)) if named else delay
 
     async def _doubt(self, running: Running, kind: Failure | None, text: str) -> bool:
         """The platform is to be asked; False when the ledger says that arming never happened."""
@@ -263,7 +249,7 @@ class Uploader:
             )
         if publication.tries + 1 >= self._settings.max_tries:
             return rules.fail(publication, number, f"gave up after {publication.tries + 1} tries: {text}", now)
-        return rules.postpone(publication, number, text, now + self._delay(publication, error), now)
+        return rules.postpone(publication, number, text, now + delay_of(publication, error, self._settings), now)
 
     # ---- the lease ----------------------------------------------------------------------------------------
 
@@ -287,19 +273,6 @@ class Uploader:
 
     async def _move(self, running: Running, decide: Decide) -> None:
         await self._ledger.move(running.id, decide)
-
-
-def _failure(error: BaseException | None) -> tuple[Failure | None, str]:
-    """What an error asks for, and its words. None is a shutdown."""
-    if error is None:
-        return None, "stopped by a shutdown"
-    if isinstance(error, ActionRequiredError):
-        return Failure.ACTION_REQUIRED, error.detail
-    if isinstance(error, PermanentError):
-        return Failure.PERMANENT, error.detail
-    if isinstance(error, TimeoutError):
-        return Failure.RETRYABLE, "it took too long"
-    return Failure.RETRYABLE, str(error) or type(error).__name__
 
 
 def _expected(error: BaseException) -> bool:

@@ -15,6 +15,7 @@ from video_manager.errors import (
     ActionRequiredError,
     InvalidInput,
     InvalidTransition,
+    LimitReached,
     PermanentError,
     RetryableError,
     Unavailable,
@@ -392,3 +393,43 @@ async def test_a_channel_that_does_not_work_is_not_saved(stage: World, mood: Moo
     assert {one.value.name for one in (await stage.publishing.service.channels.list(RITA)).items} == {
         "Stage", "Watch page", "Published folder",
     }  # fmt: skip
+
+
+async def test_a_platform_that_gave_up_on_a_post_is_believed_at_once(stage: World, mood: Mood) -> None:
+    """Long before "not there" would be: the call's time-out is an hour."""
+    gave_up = Asked(Answer.ABSENT, failure=PermanentError("the picture is too small"))
+    mood(publishing=RetryableError("processing"), lands=False, asking=gave_up, publish_timeout_seconds=3600.0)
+    publication = await until(stage, S.FAILED)
+    assert (publication.error, Stage.public) == ("the picture is too small", [])
+
+
+async def test_a_post_that_the_platform_gave_up_for_now_is_made_again(stage: World, mood: Mood) -> None:
+    gave_up = Asked(Answer.ABSENT, failure=RetryableError("internal"))
+    mood(publishing=RetryableError("processing"), lands=False, asking=gave_up, publish_timeout_seconds=3600.0)
+    await stage.run(2)
+    publication = await stage.publication()
+    assert (publication.state, publication.tries, publication.error) == (S.SCHEDULED, 1, "internal")
+    mood(publishing=None, lands=True)
+    await until(stage, S.PUBLISHED)
+    assert Stage.public == [P]
+
+
+async def test_a_post_that_the_platform_gave_up_until_tomorrow_is_no_failed_try(stage: World, mood: Mood) -> None:
+    gave_up = Asked(Answer.ABSENT, failure=LimitReached("15 posts a day", 86_400.0))
+    mood(publishing=RetryableError("processing"), lands=False, asking=gave_up, publish_timeout_seconds=3600.0)
+    await stage.run(2)
+    publication = await stage.publication()
+    assert (publication.state, publication.tries, publication.error) == (S.SCHEDULED, 0, "15 posts a day")
+    assert publication.due_at is not None
+    assert publication.due_at > datetime.now(UTC) + timedelta(hours=23)
+
+
+async def test_a_post_that_the_platform_gave_up_because_of_the_account_pauses_the_channel(
+    stage: World, mood: Mood
+) -> None:
+    gave_up = Asked(Answer.ABSENT, failure=ActionRequiredError("the account may not post"))
+    mood(publishing=RetryableError("processing"), lands=False, asking=gave_up, publish_timeout_seconds=3600.0)
+    publication = await until(stage, S.ACTION_REQUIRED)
+    assert (publication.error, publication.in_doubt) == ("the account may not post", False)
+    channel = (await stage.publishing.service.channels.get(RITA, "stage")).value
+    assert (channel.paused, channel.paused_reason) == (True, "the account may not post")
