@@ -5,6 +5,8 @@ from typing import Any
 from pydantic import Field
 
 from video_manager.domain.model import Frozen, Instant
+from video_manager.domain.posting import PostTexts
+from video_manager.domain.schedule import PostingPolicy
 
 
 class Channel(Frozen):
@@ -21,6 +23,10 @@ class Channel(Frozen):
     account_id: str = ""
     account: dict[str, Any] = Field(default_factory=dict)
     """What the publisher wants to know of the account."""
+    texts: PostTexts = PostTexts()
+    post_options: dict[str, Any] = Field(default_factory=dict)
+    """Defaults of what a person may choose for each post on this platform."""
+    schedule: PostingPolicy = PostingPolicy()
     enabled: bool = True
     paused: bool = False
     paused_reason: str | None = None

@@ -32,7 +32,6 @@ __all__ = [
 ]  # fmt: skip
 
 KEPT_ATTEMPTS = 50
-KEPT_HISTORY = 200
 
 
 # ---- small steps that the transitions share -------------------------------------------------------------
@@ -44,8 +43,7 @@ def _refuse(publication: Publication, verb: str, hint: str = "") -> InvalidTrans
 
 
 def _note(publication: Publication, now: Instant, by: str, action: str, detail: str = "") -> Publication:
-    entry = HistoryEntry(at=now, by=by, action=action, detail=detail)
-    return publication.with_(history=(*publication.history, entry)[-KEPT_HISTORY:], updated_at=now)
+    return publication.noted(now, by, action, detail)
 
 
 def _put(publication: Publication, attempt: Attempt) -> tuple[Attempt, ...]:
@@ -129,7 +127,7 @@ def claim(publication: Publication, worker: str, now: Instant) -> Publication:
     attempt = Attempt(number=number, worker=worker, started_at=now, stage="starting")
     return publication.with_(
         state=PublicationState.UPLOADING, attempts=(*publication.attempts, attempt)[-KEPT_ATTEMPTS:], due_at=None,
-        asked=0, updated_at=now,
+        asked=0, waits_for=None, missed_at=None, updated_at=now,
     )  # fmt: skip
 
 
@@ -313,7 +311,9 @@ def retry(publication: Publication, by: str, now: Instant) -> Publication:
     if not (waiting or stopped or publication.state is states.PENDING):
         raise _refuse(publication, "tried again")
     state = states.PENDING if publication.in_doubt else states.SCHEDULED
-    again = publication.with_(state=state, due_at=now, tries=0, crashes=0, asked=0, error=None)
+    again = publication.with_(
+        state=state, due_at=now, tries=0, crashes=0, asked=0, error=None, waits_for=None, missed_at=None
+    )
     return _note(again, now, by, "retry")
 
 
@@ -350,10 +350,15 @@ def cancel(publication: Publication, by: str, now: Instant) -> Publication:
 def reschedule(
     publication: Publication, by: str, publish_at: Instant | None, requested_local: str | None, now: Instant
 ) -> Publication:
-    """Another time; None is as soon as possible. The approval stays: the time is not part of it."""
-    if publication.state is not PublicationState.SCHEDULED:
+    """Another time; None is as soon as possible. The approval stays: the time is not part of it. One that waits for a
+    person may be moved too, unless it may be public."""
+    states = PublicationState
+    if publication.state not in (states.SCHEDULED, states.ACTION_REQUIRED) or publication.in_doubt:
         raise _refuse(publication, "moved to another time")
-    moved = publication.with_(publish_at=publish_at, requested_local=requested_local, due_at=publish_at or now)
+    moved = publication.with_(
+        state=states.SCHEDULED, publish_at=publish_at, requested_local=requested_local, due_at=publish_at or now,
+        waits_for=None, missed_at=None, error=None,
+    )  # fmt: skip
     before = publication.publish_at.isoformat() if publication.publish_at else "as soon as possible"
     after = publish_at.isoformat() if publish_at else "as soon as possible"
     return _note(moved, now, by, "rescheduled", f"{before} -> {after}")

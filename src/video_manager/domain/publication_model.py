@@ -9,6 +9,8 @@ from video_manager.domain.model import Frozen, Instant
 from video_manager.domain.video import MediaFile, Metadata
 from video_manager.errors import NotFound
 
+KEPT_HISTORY = 200
+
 
 class PublicationState(StrEnum):
     SCHEDULED = "scheduled"
@@ -112,6 +114,10 @@ class Publication(Frozen):
     publish_at: Instant | None = None
     """The time that was asked for; None: as soon as possible."""
     requested_local: str | None = None
+    waits_for: str | None = None
+    """Why `due_at` is later than the time that was asked for; nothing is wrong."""
+    missed_at: Instant | None = None
+    """When it was seen that its time had passed unused, and a person was asked."""
     due_at: Instant | None = None
     """When the scheduler looks next (UTC): to upload, or to ask. None: only a person can go on."""
     attempts: tuple[Attempt, ...] = ()
@@ -144,6 +150,11 @@ class Publication(Frozen):
     def attempt(self) -> Attempt | None:
         """The newest attempt."""
         return self.attempts[-1] if self.attempts else None
+
+    def noted(self, now: Instant, by: str, action: str, detail: str = "") -> "Publication":
+        """With one more entry in its history."""
+        entry = HistoryEntry(at=now, by=by, action=action, detail=detail)
+        return self.with_(history=(*self.history, entry)[-KEPT_HISTORY:], updated_at=now)
 
     @property
     def in_doubt(self) -> bool:

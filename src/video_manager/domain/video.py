@@ -198,6 +198,8 @@ class Approval(Frozen):
     thumbnail_sha256: str | None
     captions_sha256: str | None
     metadata: Metadata
+    options: dict[str, Any] = {}
+    """What was chosen for this platform."""
     approved_by: str
     approved_at: Instant
     voided_at: Instant | None = None

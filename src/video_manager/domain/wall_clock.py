@@ -12,7 +12,7 @@ def instant_of(local: datetime | str, zone: str) -> datetime:
     A time that the clock skips means the next valid instant; one that it shows twice means the first. Raises
     InvalidInput for an unknown zone, an unreadable time, or one that already carries an offset.
     """
-    place = _place(zone)
+    place = zone_of(zone)
     wanted = _wall(local)
     try:
         early, late = (wanted.replace(tzinfo=place, fold=fold).astimezone(UTC) for fold in (0, 1))
@@ -38,7 +38,8 @@ def _first_at_or_after(wanted: datetime, place: ZoneInfo, low: datetime, high: d
     return low + timedelta(seconds=seconds_found)
 
 
-def _place(zone: str) -> ZoneInfo:
+def zone_of(zone: str) -> ZoneInfo:
+    """Raises InvalidInput for an unknown one."""
     try:
         return ZoneInfo(zone)
     except (ZoneInfoNotFoundError, ValueError, OSError) as error:

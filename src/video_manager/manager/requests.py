@@ -108,11 +108,22 @@ class NewComment(RequestBody):
 
 
 class Target(RequestBody):
-    """One channel, perhaps with its own metadata and time."""
+    """One channel, perhaps with its own metadata, time, and choices on its platform."""
 
     channel_id: Id
     metadata: MetadataEdit | None = None
     publish_at: PublishAt | None = None
+    options: dict[str, Any] = Field(
+        default={}, description="As the platform's `post_schema` says; what is left out is the channel's default."
+    )
+
+
+class CompositionRequest(RequestBody):
+    """What would be posted of a version, before anybody approves it."""
+
+    version: int
+    metadata: MetadataEdit | None = None
+    targets: Annotated[list[Target], Field(max_length=100)]
 
 
 class ReviewRequest(RequestBody):
@@ -165,3 +176,4 @@ class PublicationRequest(RequestBody):
     channel_id: Id
     metadata: MetadataEdit | None = None
     publish_at: PublishAt | None = None
+    options: dict[str, Any] = Field(default={}, description="As for a review's targets.")

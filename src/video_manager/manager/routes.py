@@ -5,8 +5,10 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Request, Response
 from pydantic import BaseModel
 
+from video_manager.domain.posting import Composed
 from video_manager.domain.video import MediaRole, VideoState
 from video_manager.manager.requests import (
+    CompositionRequest,
     NewComment,
     PublicationRequest,
     RequestBody,
@@ -135,6 +137,12 @@ def _add_review_routes(routes: APIRouter, reviews: ReviewService) -> None:
     ) -> VideoView:  # fmt: skip
         """Approve (now or at a time), reject with a reason, or ask for another version."""
         return _tagged(response, await reviews.review(actor, id, body, new_id, revision))
+
+    @routes.post("/videos/{id}/compose")
+    async def compose_posts(id: str, body: CompositionRequest, actor: CurrentActor) -> Items[Composed]:
+        """What each channel would post of a version, with its templates and defaults, and what its platform would
+        refuse. Nothing is changed."""
+        return Items(items=await reviews.compose(actor, id, body))
 
     @routes.post("/videos/{id}/comments", status_code=201)
     async def add_comment(

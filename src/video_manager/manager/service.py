@@ -12,6 +12,7 @@ from video_manager.domain import review
 from video_manager.domain import video as rules
 from video_manager.domain.access import Actor, Right
 from video_manager.domain.job import JobKind, job_id
+from video_manager.domain.posting import Composed, Draft
 from video_manager.domain.video import (
     OPEN_VERSION_STATES,
     MediaFile,
@@ -56,6 +57,11 @@ class PublicationGuard(Protocol):
 class Channels(Protocol):
     async def channel_platform(self, channel_id: str) -> str:
         """The platform of a usable channel. Raises NotFound, or Conflict when it is disabled."""
+        ...
+
+    async def compose(self, channel_id: str, draft: Draft) -> Composed:
+        """What would be posted to a usable channel, and what speaks against it. Raises NotFound, Conflict,
+        InvalidInput."""
         ...
 
 

@@ -18,7 +18,8 @@ class PluginKind(StrEnum):
 
 
 class PluginDescription(BaseModel):
-    """A plugin as the API and the forms show it. `limits` is set for publishers; `external` is a worker of its
+    """A plugin as the API and the forms show it. `limits`, `post_schema` (what may be
+    chosen for each post) and `guide` (what to register first) are set for publishers; `external` is a worker of its
     own, known only by this description. Of those, `last_seen_at` is when the worker last said that it is there, and
     `offline` that this is too long ago: requests are taken and wait for it."""
 
@@ -30,6 +31,10 @@ class PluginDescription(BaseModel):
     description: str
     json_schema: dict[str, Any]
     limits: PlatformLimits | None = None
+    post_schema: dict[str, Any] | None = None
+    guide: str = ""
+    signs_in: bool = False
+    """Whether a person connects it by signing in at the platform (OAuth)."""
     external: bool = False
     last_seen_at: datetime | None = None
     offline: bool = False

@@ -131,6 +131,11 @@ class Registry:
         options_class: type[Options] = self._plugins[kind][name].plugin.Options
         return validate_by_class(options_class, filled, owner)
 
+    def resolve_post_options(self, platform: str, given: Mapping[str, Any]) -> dict[str, Any]:
+        """What is chosen for one post on the platform, complete. Raises InvalidInput (`options.<name>`)."""
+        self.description(PluginKind.PUBLISHER, platform)
+        return validate_by_class(self.publisher(platform).PostOptions, dict(given), f"a post on {platform}")
+
     def resolve_recipe(self, recipe: Recipe | None, generator: str, seed: int) -> Recipe:
         """A recipe with every option resolved and the checks listed; None means the generator's own or the default.
 
@@ -218,8 +223,16 @@ def _describe(kind: PluginKind, found: Found) -> PluginDescription:
         schema = plugin.Options.model_json_schema()
     except Exception as error:
         raise SettingsError(f"{found.origin}: the options of {plugin.name!r} give no JSON Schema: {error}") from error
-    limits = plugin.limits if issubclass(plugin, Publisher) else None
-    return PluginDescription(
-        kind=kind, name=plugin.name, title=plugin.title, description=plugin.description, json_schema=schema,
-        limits=limits,
-    )  # fmt: skip
+    described = PluginDescription(
+        kind=kind, name=plugin.name, title=plugin.title, description=plugin.description, json_schema=schema
+    )
+    if not issubclass(plugin, Publisher):
+        return described
+    return described.model_copy(
+        update={
+            "limits": plugin.limits,
+            "post_schema": plugin.PostOptions.model_json_schema(),
+            "guide": plugin.guide,
+            "signs_in": plugin.oauth is not None,
+        }
+    )

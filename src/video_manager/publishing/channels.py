@@ -9,6 +9,8 @@ from video_manager.domain import channel as channel_rules
 from video_manager.domain.access import SYSTEM, Actor, Right
 from video_manager.domain.channel import Channel
 from video_manager.domain.model import derived_id
+from video_manager.domain.posting import Composed, Draft, PostTexts
+from video_manager.domain.schedule import PostingPolicy
 from video_manager.errors import (
     ActionRequiredError,
     Conflict,
@@ -20,7 +22,9 @@ from video_manager.errors import (
 from video_manager.plugins.api import Account
 from video_manager.ports import Clock, CollectionSpec, Op, Query, Where
 from video_manager.publishing.access.vault import Secrets, Vault
+from video_manager.publishing.composing import Composer
 from video_manager.publishing.platforms import Platforms
+from video_manager.publishing.texts import check_texts
 from video_manager.repository import Loaded, Page, Repository
 
 CHANNELS = CollectionSpec("channels", indexed=("name", "platform", "enabled", "paused", "deleted_at"))
@@ -37,6 +41,8 @@ class NewChannel(BaseModel):
     name: str = Field(min_length=1, max_length=120)
     options: dict[str, Any] = Field(default_factory=dict, description="As the platform's JSON Schema says.")
     paused: bool = False
+    texts: PostTexts = PostTexts()
+    post_options: dict[str, Any] = Field(default_factory=dict, description="Defaults, as `post_schema` says.")
 
 
 class ChannelEdit(BaseModel):
@@ -46,6 +52,11 @@ class ChannelEdit(BaseModel):
 
     name: str | None = Field(None, min_length=1, max_length=120)
     options: dict[str, Any] | None = None
+    texts: PostTexts | None = Field(None, description="Templates of its titles and descriptions, and further tags.")
+    post_options: dict[str, Any] | None = Field(
+        None, description="Defaults of what may be chosen for each post, as the platform's `post_schema` says."
+    )
+    schedule: PostingPolicy | None = Field(None, description="When it posts; replaces the whole of it.")
     enabled: bool | None = Field(None, description="A disabled channel takes no new publications.")
     paused: bool | None = Field(None, description="A paused channel keeps its scheduled publications waiting.")
 
@@ -55,6 +66,7 @@ class ChannelService:
         self._channels = channels
         self._platforms = platforms
         self._vault = vault
+        self._composer = Composer(platforms, clock)
         self._clock = clock
 
     # ---- for people ---------------------------------------------------------------------------------------
@@ -77,6 +89,7 @@ class ChannelService:
         now = self._clock.now()
         channel = Channel(
             id=id, name=new.name, platform=new.platform, options=options, paused=new.paused, created_by=actor.name,
+            texts=new.texts, post_options=self._post_options(new.platform, new.texts, new.post_options),
             created_at=now, updated_at=now,
         )  # fmt: skip
         # Before connecting, which may sign in and keep a token; what nobody names in the end is swept.
@@ -92,6 +105,8 @@ class ChannelService:
         actor.require(Right.CHANNELS)
         before = await self._shown(id)
         changes: dict[str, Any] = edit.model_dump(exclude_none=True)
+        if edit.schedule is not None:
+            changes["schedule"] = edit.schedule
         if edit.options is not None:
             kept = await self._vault.get(id)
             options, secrets = await self._split(before.value.platform, edit.options, kept)
@@ -99,6 +114,10 @@ class ChannelService:
                 await self._vault.put(id, secrets, self._clock.now())
             account = await self._connect(before.value.with_(options=options))
             changes |= {"options": options, **of_account(account)}
+        if edit.texts is not None or edit.post_options is not None:
+            texts = edit.texts or before.value.texts
+            given = before.value.post_options if edit.post_options is None else edit.post_options
+            changes |= {"texts": texts, "post_options": self._post_options(before.value.platform, texts, given)}
         if edit.paused is not None:
             changes["paused_reason"] = f"paused by {actor.name}" if edit.paused else None
 
@@ -124,14 +143,21 @@ class ChannelService:
         )
         await self._vault.remove(id)
 
+    async def compose(self, channel_id: str, draft: Draft) -> Composed:
+        """What would be posted to a usable channel. Raises NotFound, Conflict, InvalidInput."""
+        return await self._composer.compose(await self._usable(channel_id), draft)
+
     # ---- for the other parts ------------------------------------------------------------------------------
 
     async def channel_platform(self, channel_id: str) -> str:
         """The platform of a usable channel. Raises NotFound, or Conflict when it is disabled."""
+        return (await self._usable(channel_id)).platform
+
+    async def _usable(self, channel_id: str) -> Channel:
         channel = (await self._shown(channel_id)).value
         if not channel.enabled:
             raise Conflict(f"channel {channel.name!r} is disabled: enable it or choose another")
-        return channel.platform
+        return channel
 
     async def of_publication(self, channel_id: str) -> Channel:
         """Also a deleted one. Raises ActionRequiredError when there is no trace of it."""
@@ -179,6 +205,12 @@ class ChannelService:
                 url = account_url if platform == "site" else account.url
                 channel = channel.with_(**of_account(account) | {"account_url": url})
             await self._channels.add_if_absent(channel)
+
+    def _post_options(self, platform: str, texts: PostTexts, given: dict[str, Any]) -> dict[str, Any]:
+        """The defaults that were given, checked. Raises InvalidInput for them or the templates."""
+        check_texts(texts)
+        complete = self._platforms.resolve_post_options(platform, given)
+        return {name: complete[name] for name in given}
 
     async def _split(
         self, platform: str, given: dict[str, Any], kept: Secrets

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from video_manager.domain.channel import Channel
+from video_manager.domain.posting import Draft
 from video_manager.domain.publication import Publication
 from video_manager.domain.video import Finding
 from video_manager.errors import ActionRequiredError, InvalidInput
@@ -78,6 +79,10 @@ class Platforms:
         await self._policy.check(schema, options)
         return options
 
+    def resolve_post_options(self, platform: str, given: dict[str, Any]) -> dict[str, Any]:
+        """What is chosen for one post, complete. Raises InvalidInput with `options.<name>` fields."""
+        return self._registry.resolve_post_options(platform, given)
+
     def secret_names(self, platform: str) -> frozenset[str]:
         """The options of a platform that are kept apart, encrypted."""
         schema = self._registry.description(PluginKind.PUBLISHER, platform).json_schema
@@ -122,17 +127,25 @@ class Platforms:
 def post_of(publication: Publication, folder: Path) -> Post:
     """The post with its files as they are (or would be) in `folder`."""
     content = publication.content
-    names = {"video": content.master, "thumbnail": content.thumbnail, "captions": content.captions}
+    draft = Draft(
+        video_id=content.video_id, version=content.version, metadata=content.metadata, master=content.master,
+        thumbnail=content.thumbnail, captions=content.captions, options=content.options,
+    )  # fmt: skip
+    return draft_post(draft, folder, publication.id)
+
+
+def draft_post(draft: Draft, folder: Path, publication_id: str = "") -> Post:
+    """The post that a draft would become; without an id it is only checked."""
+    master, thumbnail, captions = draft.master, draft.thumbnail, draft.captions
+    names = {"video": master, "thumbnail": thumbnail, "captions": captions}
     paths = {role: folder / f"{role}{Path(file.name).suffix.lower()}" for role, file in names.items() if file}
     return Post(
-        publication_id=publication.id, video_id=content.video_id, version=content.version,
-        title=content.metadata.title, description=content.metadata.description, tags=content.metadata.tags,
-        language=content.metadata.language, video=paths["video"], video_sha256=content.master.sha256,
-        thumbnail=paths.get("thumbnail"), thumbnail_sha256=content.thumbnail.sha256 if content.thumbnail else None,
-        captions=paths.get("captions"), captions_sha256=content.captions.sha256 if content.captions else None,
-        duration_seconds=content.master.duration_seconds or 0.0, extra=content.options,
-        video_bytes=content.master.size_bytes, video_type=content.master.content_type,
-        width=content.master.width or 0, height=content.master.height or 0, frame_rate=content.master.frame_rate,
-        thumbnail_bytes=content.thumbnail.size_bytes if content.thumbnail else 0,
-        captions_bytes=content.captions.size_bytes if content.captions else 0,
+        publication_id=publication_id, video_id=draft.video_id, version=draft.version, title=draft.metadata.title,
+        description=draft.metadata.description, tags=draft.metadata.tags, language=draft.metadata.language,
+        video=paths["video"], video_sha256=master.sha256, thumbnail=paths.get("thumbnail"),
+        thumbnail_sha256=thumbnail.sha256 if thumbnail else None, captions=paths.get("captions"),
+        captions_sha256=captions.sha256 if captions else None, duration_seconds=master.duration_seconds or 0.0,
+        extra=draft.options, video_bytes=master.size_bytes, video_type=master.content_type, width=master.width or 0,
+        height=master.height or 0, frame_rate=master.frame_rate,
+        thumbnail_bytes=thumbnail.size_bytes if thumbnail else 0, captions_bytes=captions.size_bytes if captions else 0,
     )  # fmt: skip

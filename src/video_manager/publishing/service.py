@@ -13,6 +13,7 @@ from video_manager.domain import publication as rules
 from video_manager.domain.access import Actor, Right
 from video_manager.domain.channel import Channel
 from video_manager.domain.model import Instant
+from video_manager.domain.posting import Composed, Draft
 from video_manager.domain.publication import Publication, PublicationState, instant_of
 from video_manager.errors import Conflict, FieldError, InvalidInput, InvalidTransition, NotFound
 from video_manager.ports import Clock, Op, Query, Scalar, Where
@@ -189,6 +190,11 @@ class PublishingService:
     async def channel_platform(self, channel_id: str) -> str:
         """The platform of a usable channel. Raises NotFound, or Conflict when it is disabled."""
         return await self.channels.channel_platform(channel_id)
+
+    async def compose(self, channel_id: str, draft: Draft) -> Composed:
+        """What would be posted to a usable channel, and what speaks against it. Raises NotFound, Conflict,
+        InvalidInput."""
+        return await self.channels.compose(channel_id, draft)
 
     async def open_for_video(self, video_id: str) -> Sequence[str]:
         """Ids of the video's publications that are uploading or armed: what cannot be taken back now."""

@@ -6,6 +6,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from video_manager.domain.channel import Channel
+from video_manager.domain.posting import PostTexts
 from video_manager.domain.publication import (
     Attempt,
     HistoryEntry,
@@ -14,6 +15,7 @@ from video_manager.domain.publication import (
     PublicationState,
     Withdrawal,
 )  # fmt: skip
+from video_manager.domain.schedule import PostingPolicy
 from video_manager.domain.video import Metadata
 from video_manager.repository import Loaded
 
@@ -28,6 +30,9 @@ class ChannelView(BaseModel):
     account_name: str
     account_url: str | None
     account_id: str
+    texts: PostTexts
+    post_options: dict[str, Any]
+    schedule: PostingPolicy
     enabled: bool
     paused: bool
     paused_reason: str | None
@@ -65,8 +70,11 @@ class PublicationView(BaseModel):
     approved_by: str
     title: str
     metadata: Metadata
+    options: dict[str, Any]
     publish_at: datetime | None
     requested_local: str | None
+    waits_for: str | None
+    missed_at: datetime | None
     due_at: datetime | None
     external_id: str | None
     external_url: str | None
@@ -93,8 +101,8 @@ def publication_view(loaded: Loaded[Publication]) -> PublicationView:
     return PublicationView(
         id=it.id, state=it.state, video_id=content.video_id, version=content.version, channel_id=content.channel_id,
         platform=content.platform, approval_id=it.approval_id, approved_by=content.approved_by,
-        title=content.metadata.title, metadata=content.metadata, publish_at=it.publish_at,
-        requested_local=it.requested_local, due_at=it.due_at, external_id=it.external_id, external_url=it.url,
+        title=content.metadata.title, metadata=content.metadata, options=content.options, publish_at=it.publish_at,
+        requested_local=it.requested_local, waits_for=it.waits_for, missed_at=it.missed_at, due_at=it.due_at, external_id=it.external_id, external_url=it.url,
         published_at=it.published_at, in_doubt=it.in_doubt, error=it.error, warning=it.warning,
         attempts=[_attempt_view(attempt) for attempt in it.attempts], history=list(it.history),
         withdrawal=it.withdrawal, created_at=it.created_at, updated_at=it.updated_at, revision=loaded.revision,

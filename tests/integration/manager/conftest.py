@@ -1,7 +1,7 @@
 """A manager on the real embedded adapters, and a worker that only says what it would have done."""
 
 import asyncio
-from collections.abc import AsyncIterator, Collection, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -15,7 +15,8 @@ from video_manager.adapters.embedded.files import FolderFiles
 from video_manager.contracts.envelope import Envelope
 from video_manager.domain.access import Actor, Role
 from video_manager.domain.job import Job, JobResult
-from video_manager.domain.video import CheckReport, MediaFile, MediaRole, Suggestion, Video
+from video_manager.domain.posting import Composed, Draft
+from video_manager.domain.video import CheckReport, Finding, MediaFile, MediaRole, Suggestion, Video
 from video_manager.errors import NotFound
 from video_manager.manager.external_generator import EXTERNAL_GENERATORS, ExternalGenerator
 from video_manager.manager.generators import GeneratorService
@@ -84,6 +85,9 @@ class Publishing:
     def __init__(self) -> None:
         self.busy: list[str] = []
         self.needed: set[str] = set()
+        self.findings: tuple[Finding, ...] = ()
+        self.meanwhile: Callable[[], Awaitable[object]] | None = None
+        """What somebody else does while a post is being composed, once."""
         self.platforms = {"c1": "folder", "c2": "folder"}
 
     async def open_for_video(self, video_id: str) -> Sequence[str]:
@@ -93,6 +97,17 @@ class Publishing:
         if channel_id not in self.platforms:
             raise NotFound(f"there is no channel {channel_id!r}")
         return self.platforms[channel_id]
+
+    async def compose(self, channel_id: str, draft: Draft) -> Composed:
+        """A channel without templates, defaults and limits of its own."""
+        platform = await self.channel_platform(channel_id)
+        if self.meanwhile is not None:
+            meanwhile, self.meanwhile = self.meanwhile, None
+            await meanwhile()
+        return Composed(
+            channel_id=channel_id, channel_name=channel_id, platform=platform, metadata=draft.metadata,
+            options=draft.options, findings=self.findings,
+        )  # fmt: skip
 
     async def needed_files(self, file_ids: Collection[str]) -> set[str]:
         return self.needed & set(file_ids)

@@ -6,9 +6,17 @@ import pytest
 from tests.integration.manager.conftest import ADMIN, PRODUCER, Played
 
 from video_manager.contracts.envelope import Envelope
-from video_manager.domain.video import Verdict, VideoState
-from video_manager.errors import Conflict, Forbidden, InvalidInput, InvalidTransition, NotFound
-from video_manager.manager.requests import MetadataEdit, NewComment, PublicationRequest, ReviewRequest, VideoEdit
+from video_manager.domain.video import Finding, Severity, Verdict, VideoState
+from video_manager.errors import Conflict, Forbidden, InvalidInput, InvalidTransition, NotFound, StaleRevision
+from video_manager.manager.requests import (
+    CompositionRequest,
+    MetadataEdit,
+    NewComment,
+    PublicationRequest,
+    ReviewRequest,
+    Target,
+    VideoEdit,
+)
 from video_manager.web import random_ids
 
 
@@ -208,3 +216,60 @@ async def test_comments_are_resolved(played: Played) -> None:
     assert resolved.comments[0].resolved
     with pytest.raises(NotFound):
         await played.reviews.resolve_comment(ADMIN, view.id, "none", resolved=True)
+
+
+async def test_a_change_while_posts_are_composed_is_composed_again(played: Played) -> None:
+    """What is bound was composed last: a text that somebody changed in between is the new one everywhere."""
+    view = await played.make_ready()
+    edit = VideoEdit(metadata=MetadataEdit(description="Newer"))
+    played.publishing.meanwhile = lambda: played.reviews.edit(ADMIN, view.id, edit)
+    approved = await played.reviews.review(ADMIN, view.id, decision(decision="approve", channels=["c1"]), random_ids)
+    assert [approval.metadata.description for approval in approved.approvals] == ["Newer"]
+
+
+async def test_what_was_looked_at_is_what_is_approved(played: Played) -> None:
+    """With the revision that a person saw, a change in between is refused instead of composed again."""
+    view = await played.make_ready()
+    edit = VideoEdit(metadata=MetadataEdit(description="Newer"))
+    played.publishing.meanwhile = lambda: played.reviews.edit(ADMIN, view.id, edit)
+    body = decision(decision="approve", channels=["c1"])
+    with pytest.raises(StaleRevision):
+        await played.reviews.review(ADMIN, view.id, body, random_ids, expected_revision=view.revision)
+
+
+async def test_options_of_a_target_are_bound_and_sent(played: Played) -> None:
+    view = await played.make_ready()
+    targets = [{"channel_id": "c1", "options": {"privacy": "private"}}]
+    approved = await played.reviews.review(
+        ADMIN, view.id, decision(decision="approve", targets=targets), random_ids
+    )  # fmt: skip
+    await played.settled()
+    assert approved.approvals[0].options == {"privacy": "private"}
+    assert of_type(played, "publication.create")[0].data["options"] == {"privacy": "private"}
+
+
+async def test_what_a_platform_would_refuse_cannot_be_approved_for_it(played: Played) -> None:
+    view = await played.make_ready()
+    late = Finding(
+        check="folder", code="too_long", severity=Severity.ERROR, message="the video lasts 20 s; 10 are allowed"
+    )
+    warning = late.with_(severity=Severity.WARNING, message="the channel is paused")
+    played.publishing.findings = (late, warning)
+    body = decision(decision="approve", channels=["c1"])
+    with pytest.raises(InvalidInput, match="c1: the video lasts 20 s") as refused:
+        await played.reviews.review(ADMIN, view.id, body, random_ids)
+    assert [error.field for error in refused.value.errors] == ["channels"]
+    played.publishing.findings = (warning,)
+    approved = await played.reviews.review(ADMIN, view.id, body, random_ids)
+    assert approved.state is VideoState.APPROVED
+
+
+async def test_posts_are_composed_for_whoever_looks(played: Played) -> None:
+    view = await played.make_ready()
+    body = CompositionRequest(version=1, targets=[Target(channel_id="c1", metadata=MetadataEdit(title="Other"))])
+    composed = await played.reviews.compose(ADMIN, view.id, body)
+    assert [(one.platform, one.metadata.title) for one in composed] == [("folder", "Other")]
+    with pytest.raises(InvalidInput, match="no channel"):
+        await played.reviews.compose(
+            ADMIN, view.id, CompositionRequest(version=1, targets=[Target(channel_id="cx")])
+        )  # fmt: skip
