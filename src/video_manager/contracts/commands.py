@@ -73,6 +73,8 @@ class CreatePublication(Body):
     """None: as soon as possible."""
     requested_local: str | None = None
     """The wall-clock time and zone the person asked for, as they wrote it."""
+    next_slot: bool = False
+    """Publishing chooses the time: the channel's next free slot."""
     approved_by: str
     options: dict[str, Any] = {}
 

@@ -3,6 +3,7 @@
 from datetime import timedelta
 
 from video_manager.domain.model import Instant
+from video_manager.domain.publication import retry
 from video_manager.domain.publication_model import Publication, PublicationState
 from video_manager.domain.schedule import MissedRule, PostingPolicy, SlotTime
 from video_manager.domain.wall_clock import instant_of
@@ -56,6 +57,15 @@ def ask_for_time(publication: Publication, why: str, now: Instant) -> Publicatio
         state=PublicationState.ACTION_REQUIRED, due_at=None, missed_at=now, error=f"{why}; move it to a time"
     )
     return asking.noted(now, SCHEDULE, "no free slot", why)
+
+
+def resume(publication: Publication, by: str, now: Instant) -> Publication:
+    """Its channel goes on: what waited for that is tried again, with its time as it was, so that the rule for missed
+    times holds. What waits for a decision about its own time still does."""
+    if publication.missed_at is not None:
+        return publication
+    again = retry(publication, by, now)
+    return again.with_(due_at=publication.publish_at or now) if not again.in_doubt else again
 
 
 def realign(publication: Publication, now: Instant) -> Publication:

@@ -17,6 +17,7 @@ import httpx
 from pydantic import Field
 from pydantic.config import JsonDict
 
+from video_manager.domain.schedule import Pace
 from video_manager.domain.video import Finding
 from video_manager.errors import ActionRequiredError, WorkError
 from video_manager.plugins.plugin import Context, Options, OptionsT, PlatformLimits, Plugin
@@ -264,6 +265,8 @@ class Publisher(Plugin, ABC, Generic[OptionsT]):
     """What a person chooses for each post on this platform (privacy, made for kids, AI disclosure)."""
     oauth: ClassVar[OAuth | None] = None
     quotas: ClassVar[tuple[Quota, ...]] = ()
+    pace: ClassVar[Pace] = Pace()
+    """How often one account may post; a channel may be stricter."""
     guide: ClassVar[str] = ""
     """What the operator must register first, in a sentence or two; shown before connecting."""
     remembers: ClassVar[bool] = True

@@ -7,6 +7,7 @@ import httpx
 
 from video_manager.domain.channel import Channel
 from video_manager.domain.publication import Publication
+from video_manager.domain.timetable import Timetable
 from video_manager.media.ffmpeg import FfmpegTool
 from video_manager.outbound import OutboundTransport
 from video_manager.plugins.api import MediaTool, SiteCounts
@@ -22,6 +23,7 @@ from video_manager.publishing.channels import CHANNELS, ChannelService
 from video_manager.publishing.context import Surroundings
 from video_manager.publishing.handlers import subscription
 from video_manager.publishing.ledger import PUBLICATIONS, Ledger
+from video_manager.publishing.planning import TIMETABLES, Planner
 from video_manager.publishing.platforms import Platforms
 from video_manager.publishing.quotas import QUOTAS, Quotas, QuotaUse
 from video_manager.publishing.rules import PublishingRules
@@ -53,7 +55,7 @@ class Publishing:
     shelves: Site
     repositories: tuple[
         Repository[Publication], Repository[Channel], Repository[SitePage], Repository[Visit], Repository[Credential],
-        Repository[QuotaUse],
+        Repository[QuotaUse], Repository[Timetable],
     ]  # fmt: skip
     http: httpx.AsyncClient
 
@@ -109,17 +111,19 @@ def build_publishing(
     platforms = Platforms(registry, around, access, Handles(keyring), shelves, rules, work_folder)
     channels = ChannelService(channel_documents, platforms, vault, clock)
     ledger = Ledger(publications, clock)
+    timetables = Repository(documents, TIMETABLES, Timetable)
+    planner = Planner(timetables, publications, ledger, platforms, clock)
     uploader = Uploader(ledger, channels, platforms, files, clock, rules, bus.hint, checkpoint)
     asker = Asker(ledger, channels, platforms, clock, rules)
-    scheduler = Scheduler(ledger, channels, uploader, asker, clock, rules, checkpoint)
+    scheduler = Scheduler(ledger, channels, planner, uploader, asker, clock, rules, checkpoint)
     counts = SiteCountsService(visits, shelves, clock)
     return Publishing(
-        service=PublishingService(publications, ledger, channels, shelves, clock, scheduler.wake),
+        service=PublishingService(publications, ledger, channels, planner, shelves, clock, scheduler.wake),
         site=SiteService(shelves, counts, files, clock),
         site_counts=counts,
         media=FfmpegTool(lambda _fraction, _stage: None),
         scheduler=scheduler,
         shelves=shelves,
-        repositories=(publications, channel_documents, pages, visits, credentials, quota_uses),
+        repositories=(publications, channel_documents, pages, visits, credentials, quota_uses, timetables),
         http=http,
     )

@@ -44,13 +44,13 @@ class Ledger:
 
         return await self._publications.change(id, decided, handled=handled, expected_revision=expected_revision)
 
-    async def insert(self, command: CreatePublication, platform: str, refusal: str | None, message: Envelope) -> None:
-        """The create command: inserts if absent; a tombstone gets its content and stays withdrawn. With `refusal`
-        (the channel cannot take it) it is inserted as failed, so that people see why."""
+    async def insert(
+        self, command: CreatePublication, platform: str, message: Envelope, decide: Decide = lambda made: made
+    ) -> None:
+        """The create command: inserts if absent; a tombstone gets its content and stays withdrawn. `decide` may change
+        what is inserted."""
         now = self._clock.now()
-        created = _created(command, platform, now).with_(told=1)
-        if refusal is not None:
-            created = created.with_(state=PublicationState.FAILED, due_at=None, error=refusal)
+        created = decide(_created(command, platform, now).with_(told=1))
         event = _event(created, now)
         if not await self._publications.add_if_absent(created, [event], handled=message.id):
             await self.move(created.id, lambda there: rules.fill(there, created), handled=message.id)
@@ -100,7 +100,8 @@ class Ledger:
 
 def _is_told(before: Publication, after: Publication) -> bool:
     """Whether others are to hear of the change."""
-    moved = after.state is PublicationState.SCHEDULED and after.publish_at != before.publish_at
+    made_to_wait = after.waits_for is not None and after.due_at != before.due_at
+    moved = after.state is PublicationState.SCHEDULED and (after.publish_at != before.publish_at or made_to_wait)
     filled = before.approved is None and after.approved is not None
     return after.approved is not None and (after.state is not before.state or moved or filled)
 
@@ -129,7 +130,7 @@ def _event(publication: Publication, now: datetime, detail: str | None = None) -
     body = publication_event(publication.state.value)(
         publication_id=publication.id, approval_id=publication.approval_id, video_id=content.video_id,
         version=content.version, channel_id=content.channel_id, platform=content.platform,
-        title=content.metadata.title, detail=detail or publication.error or "", external_id=publication.external_id,
-        url=publication.url, at=(publication.due_at or now) if scheduled else now, sequence=publication.told,
+        title=content.metadata.title, detail=detail or publication.error or publication.waits_for or "",
+        external_id=publication.external_id, url=publication.url, at=(publication.due_at or now) if scheduled else now, sequence=publication.told,
     )  # fmt: skip
     return envelope(body, source=SOURCE, subject=publication.id, now=now, correlation_id=content.video_id)

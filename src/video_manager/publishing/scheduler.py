@@ -18,6 +18,7 @@ from video_manager.ports import Clock
 from video_manager.publishing.asker import Asker
 from video_manager.publishing.channels import ChannelService
 from video_manager.publishing.ledger import Ledger
+from video_manager.publishing.planning import Planner
 from video_manager.publishing.rules import PublishingRules
 from video_manager.publishing.uploader import Checkpoint, Running, Uploader, ignore_checkpoint
 from video_manager.tasks import end_tasks, pause
@@ -27,11 +28,12 @@ log = logging.getLogger(__name__)
 
 class Scheduler:
     def __init__(
-        self, ledger: Ledger, channels: ChannelService, uploader: Uploader, asker: Asker, clock: Clock,
-        settings: PublishingRules, checkpoint: Checkpoint = ignore_checkpoint, worker: str | None = None,
+        self, ledger: Ledger, channels: ChannelService, planner: Planner, uploader: Uploader, asker: Asker,
+        clock: Clock, settings: PublishingRules, checkpoint: Checkpoint = ignore_checkpoint, worker: str | None = None,
     ) -> None:  # fmt: skip
         self._ledger = ledger
         self._channels = channels
+        self._planner = planner
         self._uploader = uploader
         self._asker = asker
         self._clock = clock
@@ -80,8 +82,12 @@ class Scheduler:
         self._woken.set()
 
     async def _run(self) -> None:
+        realigned = False
         while True:
             try:
+                if not realigned:
+                    await self._planner.realign()
+                    realigned = True
                 await self.tick()
             except Exception as error:
                 log.warning("the schedule could not be looked at: %s", error, exc_info=error)
@@ -113,14 +119,17 @@ class Scheduler:
             publication = loaded.value
             if publication.id in self._uploads:
                 continue
+            channel = channels[publication.content.channel_id]
             try:
+                if not await self._planner.admits(publication, channel):
+                    self._woken.set()  # it has another time now, and others may stand behind it
+                    continue
                 claimed = (await self._ledger.move(publication.id, self._claim)).value
             except InvalidTransition:
                 continue  # another scheduler was faster, or a person moved it
             self._checkpoint("claimed")
             running = Running(claimed, claimed.attempts[-1].number)
             self._running[claimed.id] = running
-            channel = channels[claimed.content.channel_id]
             self._spawn(self._uploads, claimed.id, self._uploader.run(running, channel))
 
     def _claim(self, publication: Publication) -> Publication:

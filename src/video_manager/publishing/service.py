@@ -3,6 +3,7 @@
 import contextlib
 from collections.abc import Callable, Collection, Sequence
 from datetime import datetime
+from typing import Literal
 from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
@@ -10,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from video_manager.contracts.commands import CreatePublication, WithdrawPublication
 from video_manager.contracts.envelope import Envelope
 from video_manager.domain import publication as rules
+from video_manager.domain import publication_times as times
 from video_manager.domain.access import Actor, Right
 from video_manager.domain.channel import Channel
 from video_manager.domain.model import Instant
@@ -19,6 +21,7 @@ from video_manager.errors import Conflict, FieldError, InvalidInput, InvalidTran
 from video_manager.ports import Clock, Op, Query, Scalar, Where
 from video_manager.publishing.channels import ChannelEdit, ChannelService
 from video_manager.publishing.ledger import ENDED_STATES, FILE_PATHS, Decide, Ledger
+from video_manager.publishing.planning import Planner, require_slots
 from video_manager.publishing.site.shelf import Site
 from video_manager.repository import Loaded, Page, Repository
 
@@ -39,11 +42,11 @@ class LocalTime(BaseModel):
 
 
 class NewTime(BaseModel):
-    """null: as soon as possible."""
+    """null: as soon as possible. `next_slot`: the channel's next free slot."""
 
     model_config = ConfigDict(extra="forbid")
 
-    publish_at: Instant | LocalTime | None
+    publish_at: Instant | LocalTime | Literal["next_slot"] | None
 
 
 class Resolution(BaseModel):
@@ -68,12 +71,13 @@ class PublishingService:
     """`wake` tells the schedule of this process that something may be due."""
 
     def __init__(
-        self, publications: Repository[Publication], ledger: Ledger, channels: ChannelService, site: Site,
-        clock: Clock, wake: Callable[[], None] = lambda: None,
+        self, publications: Repository[Publication], ledger: Ledger, channels: ChannelService, planner: Planner,
+        site: Site, clock: Clock, wake: Callable[[], None] = lambda: None,
     ) -> None:  # fmt: skip
         self._publications = publications
         self._ledger = ledger
         self.channels = channels
+        self._planner = planner
         self._site = site
         self._clock = clock
         self._wake = wake
@@ -123,11 +127,25 @@ class PublishingService:
         self, actor: Actor, id: str, new: NewTime, expected_revision: int | None = None
     ) -> Loaded[Publication]:
         """Move it to another time, which is written down with who did it."""
+        if new.publish_at == "next_slot":
+            return await self._move_to_slot(actor, id, expected_revision)
         at, written = _time_of(new.publish_at)
         return await self._act(
             actor, id, expected_revision,
             lambda it: rules.reschedule(it, actor.name, at, written, self._clock.now()),
         )  # fmt: skip
+
+    async def _move_to_slot(self, actor: Actor, id: str, expected_revision: int | None) -> Loaded[Publication]:
+        actor.require(Right.PUBLISH)
+        before, now = await self.get(actor, id), self._clock.now()
+        rules.reschedule(before.value, actor.name, None, None, now)  # refused before a slot is taken
+        channel = await self.channels.of_publication(before.value.content.channel_id)
+        slot = await self._planner.take_slot(channel, id)
+
+        def decide(it: Publication) -> Publication:
+            return rules.reschedule(it, actor.name, slot.at, slot.written, self._clock.now())
+
+        return await self._act(actor, id, expected_revision, decide)
 
     async def edit_channel(
         self, actor: Actor, id: str, edit: ChannelEdit, expected_revision: int | None = None
@@ -136,6 +154,8 @@ class PublishingService:
         a crash may have come in between."""
         actor.require(Right.CHANNELS)
         changed = await self.channels.update(actor, id, edit, expected_revision)
+        if edit.schedule is not None:
+            await self._planner.remember(changed.value)
         if edit.paused is False:
             await self._resume(actor, id)
         return changed
@@ -152,7 +172,7 @@ class PublishingService:
         )
         for loaded in stopped:
             with contextlib.suppress(InvalidTransition):  # a person was faster
-                await self._ledger.move(loaded.value.id, lambda it: rules.retry(it, actor.name, self._clock.now()))
+                await self._ledger.move(loaded.value.id, lambda it: times.resume(it, actor.name, self._clock.now()))
         self._wake()
 
     async def delete_channel(self, actor: Actor, channel_id: str, expected_revision: int | None = None) -> None:
@@ -173,13 +193,26 @@ class PublishingService:
 
     async def create(self, message: Envelope, command: CreatePublication) -> None:
         """Insert if absent. A channel that is gone makes it a failed one, so that people see why."""
-        platform, refusal = "", None
+        platform, decide = await self._fitted(command)
+        await self._ledger.insert(command, platform, message, decide)
+        self._wake()
+
+    async def _fitted(self, command: CreatePublication) -> tuple[str, Decide]:
+        """The channel's platform, and what becomes of the new publication there."""
         try:
             platform = await self.channels.channel_platform(command.channel_id)
         except (NotFound, Conflict) as error:
             refusal = error.detail
-        await self._ledger.insert(command, platform, refusal, message)
-        self._wake()
+            return "", lambda made: made.with_(state=PublicationState.FAILED, due_at=None, error=refusal)
+        if not command.next_slot:
+            return platform, lambda made: made
+        channel = await self.channels.of_publication(command.channel_id)
+        try:
+            slot = await self._planner.take_slot(channel, command.publication_id)
+        except InvalidInput as error:  # its slots were removed since the approval
+            why = error.detail
+            return platform, lambda made: times.ask_for_time(made, why, self._clock.now())
+        return platform, lambda made: times.place(made, slot, command.approved_by, self._clock.now())
 
     async def withdraw(self, message: Envelope, command: WithdrawPublication) -> None:
         """Remembered also when it arrives before the create."""
@@ -195,6 +228,10 @@ class PublishingService:
         """What would be posted to a usable channel, and what speaks against it. Raises NotFound, Conflict,
         InvalidInput."""
         return await self.channels.compose(channel_id, draft)
+
+    async def require_slots(self, channel_id: str) -> None:
+        """Raises InvalidInput (`publish_at`) when the channel has no posting slots."""
+        require_slots(await self.channels.of_publication(channel_id))
 
     async def open_for_video(self, video_id: str) -> Sequence[str]:
         """Ids of the video's publications that are uploading or armed: what cannot be taken back now."""

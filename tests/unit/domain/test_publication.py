@@ -94,7 +94,7 @@ def test_only_what_the_rules_allow_is_allowed() -> None:
     refused_from(
         {"pending", "unknown", "failed", "action_required", "cancelled"}, lambda it: rules.retry(it, "Rita", NOW)
     )
-    refused_from({"scheduled"}, lambda it: rules.reschedule(it, "Rita", LATER, None, NOW))
+    refused_from({"scheduled", "action_required"}, lambda it: rules.reschedule(it, "Rita", LATER, None, NOW))
 
 
 def test_a_claim_waits_for_its_time() -> None:
