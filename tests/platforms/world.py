@@ -18,6 +18,7 @@ from video_manager.domain.publication import Publication, PublicationState
 from video_manager.domain.video import MediaRole, Metadata
 from video_manager.fakes.network import FakeNetwork
 from video_manager.plugins.publishers import PUBLISHERS
+from video_manager.publishing.access import tokens
 from video_manager.publishing.access.keyring import Keyring, keys_of
 from video_manager.publishing.access.service import app_owner
 from video_manager.publishing.access.vault import CREDENTIALS, Credential, Secrets, Vault
@@ -30,6 +31,8 @@ SETTLED = (
 )  # fmt: skip
 CALL_SECONDS = 1.5
 """In place of the publishers' own time-outs of the publishing call: "not there" is believed that long after it."""
+RENEWAL_SECONDS = 3.0
+"""In place of half a minute: who was killed while renewing a token counts as dead after twice that."""
 MOST_ROUNDS = 400
 
 
@@ -45,6 +48,7 @@ async def open_platform(root: Path, gateway: str, **rules: Any) -> AsyncIterator
     """Publishing in `root`, whose calls to platforms go to the gateway."""
     for publisher in PUBLISHERS:
         publisher.publish_timeout_seconds = CALL_SECONDS
+    tokens.RENEWAL_SECONDS = RENEWAL_SECONDS
     settings = {"platform_gateway": gateway, "allow_private": True, **rules}
     async with open_world(root, clock=HastyClock(), **settings) as world:
         yield world
