@@ -1,19 +1,19 @@
 """The dialog that approves a version: where it goes, when, and with which texts there."""
 
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Any
 
 from nicegui import ui
 
 from video_manager.domain.access import Actor, Right
 from video_manager.domain.channel import Channel
 from video_manager.domain.video import Decision
-from video_manager.errors import FieldError
-from video_manager.manager.requests import MetadataEdit, ReviewRequest
+from video_manager.errors import Conflict, FieldError, InvalidInput
+from video_manager.manager.requests import CompositionRequest, ReviewRequest
 from video_manager.manager.views import VideoView
 from video_manager.studio.channel_choice import ChannelChoice
 from video_manager.studio.desk.metadata import MetadataPanel
 from video_manager.studio.desk.state import Desk
+from video_manager.studio.desk.target import OwnTarget
 from video_manager.studio.dialogs import Dialog
 from video_manager.studio.elements import box, button, note, text
 from video_manager.studio.formats import plural
@@ -21,6 +21,8 @@ from video_manager.studio.forms.inputs import FieldFrame
 from video_manager.studio.forms.moments import MomentChoice
 from video_manager.studio.forms.requests import read_body
 from video_manager.web import random_ids
+
+_COMPOSE_SECONDS = 0.4
 
 Decided = Callable[[str], Awaitable[None]]
 
@@ -33,12 +35,35 @@ class ApproveDialog:
         self._metadata = metadata
         self._channels = {channel.id: channel for channel in channels if channel.enabled}
         self._decided = decided
-        self._own: dict[str, _OwnTarget] = {}
+        self._own: dict[str, OwnTarget] = {}
         self._dialog = Dialog(f"Approve version {desk.number}", wide=True)
         self._draw()
 
     def open(self) -> None:
         self._dialog.open()
+
+    def _compose_soon(self) -> None:
+        """Shortly after the last of several changes."""
+        self._composing.deactivate()
+        self._composing.activate()
+
+    async def _compose(self) -> None:
+        """Show what each channel would post. What is wrong with a field is said when the person approves."""
+        self._composing.deactivate()
+        desk = self._desk
+        try:
+            request = CompositionRequest(
+                version=desk.number,
+                metadata=self._metadata.edit(),
+                targets=[own.target() for own in self._own.values()],
+            )
+            actor = await desk.visit.current_actor()
+            composed = await desk.visit.parts.reviews.compose(actor, desk.video.id, request)
+        except (InvalidInput, Conflict):
+            return
+        for one in composed:
+            if one.channel_id in self._own:
+                self._own[one.channel_id].show(one)
 
     def _draw(self) -> None:
         visit = self._desk.visit
@@ -63,6 +88,7 @@ class ApproveDialog:
             with self._moment_frame.place:
                 self._moment = MomentChoice(visit.zone, visit.parts.clock.now(), on_change=self._name_button)
             self._details = box("vm-col")
+            self._composing = ui.timer(_COMPOSE_SECONDS, self._compose, active=False)
         with self._dialog.foot():
             self._button = button("Approve", self._approve, "approve", "check")
         self._chosen()
@@ -73,9 +99,11 @@ class ApproveDialog:
         self._details.clear()
         with self._details:
             for id in self._choice.value():
-                self._own[id] = _OwnTarget(self._desk, self._channels[id])
+                self._own[id] = OwnTarget(self._desk, self._channels[id], self._compose_soon)
         self._moment_frame.box.set_visibility(bool(self._own))
         self._name_button()
+        if self._own:
+            self._compose_soon()
 
     def _name_button(self) -> None:
         if hasattr(self, "_button"):
@@ -88,10 +116,7 @@ class ApproveDialog:
         return "Approved and scheduled" if self._moment.is_later else "Approved, and on its way"
 
     def _request(self) -> ReviewRequest:
-        targets = [
-            {"channel_id": id, "metadata": own.metadata(), "publish_at": own.publish_at()}
-            for id, own in self._own.items()
-        ]
+        targets = [own.target() for own in self._own.values()]
         return read_body(ReviewRequest, {
             "version": self._desk.number, "decision": Decision.APPROVE, "metadata": self._metadata.edit(),
             "targets": targets, "publish_at": self._moment.value() if targets else None,
@@ -118,7 +143,7 @@ class ApproveDialog:
 
     def show_errors(self, errors: Sequence[FieldError]) -> Sequence[FieldError]:
         """Reasons about the texts are shown where they are written, and here that they are there."""
-        left = self._metadata.show_errors(errors)
+        left = self._metadata.show_errors(self._show_option_errors(errors))
         times = [error for error in left if error.field.startswith("publish_at")]
         self._moment.show_error(" ".join(error.reason for error in times))
         shown = [error for error in errors if error not in times]
@@ -130,33 +155,13 @@ class ApproveDialog:
             text(" ".join(lines), "vm-grow vm-prose")
         return []
 
-
-class _OwnTarget:
-    """Other texts or another time for one channel."""
-
-    def __init__(self, desk: Desk, channel: Channel) -> None:
-        visit = desk.visit
-        with ui.expansion(f"Other text or time for {channel.name}").props("dense").classes("vm-own"):
-            self._title = self._field("Title", ui.input)
-            self._description = self._field("Description", ui.textarea)
-            frame = FieldFrame("When", wide=True)
-            with frame.place:
-                self._moment = MomentChoice(
-                    visit.zone, visit.parts.clock.now(), now_label="As above", later_label="At another time"
-                )
-
-    @staticmethod
-    def _field(title: str, make: Callable[..., Any]) -> Any:
-        frame = FieldFrame(title, wide=True)
-        with frame.place:
-            element = make(placeholder="As on this page").props("outlined dense autogrow")
-            element.props["aria-label"] = title
-        return element
-
-    def metadata(self) -> MetadataEdit | None:
-        given = {"title": self._title.value, "description": self._description.value}
-        given = {name: value for name, value in given.items() if value}
-        return read_body(MetadataEdit, given) if given else None
-
-    def publish_at(self) -> dict[str, str] | None:
-        return self._moment.value()
+    def _show_option_errors(self, errors: Sequence[FieldError]) -> Sequence[FieldError]:
+        """`targets.0.options.privacy` goes to the form of the first channel."""
+        left = list(errors)
+        for index, own in enumerate(self._own.values()):
+            start = f"targets.{index}."
+            mine = [FieldError(error.field.removeprefix(start), error.reason) for error in left
+                    if error.field.startswith(start)]  # fmt: skip
+            left = [error for error in left if not error.field.startswith(start)]
+            left += own.show_errors(mine)
+        return left
