@@ -38,6 +38,11 @@ def no_fault(_answer: httpx.Response) -> WorkError | None:
     return None
 
 
+def is_unauthorized(answer: httpx.Response) -> bool:
+    """Whether the token was refused; some platforms say so in their own way."""
+    return answer.status_code == httpx.codes.UNAUTHORIZED
+
+
 def bearer(token: str) -> Mapping[str, str]:
     return {"Authorization": f"Bearer {token}"}
 
@@ -52,12 +57,14 @@ class Api:
     def __init__(
         self, context: PublisherContext, title: str, fault: Fault = no_fault,
         authorization: Callable[[str], Mapping[str, str]] = bearer, hidden: Collection[str] = (),
+        is_refused: Callable[[httpx.Response], bool] = is_unauthorized,
     ) -> None:  # fmt: skip
         self._context = context
         self._title = title
         self._fault = fault
         self._authorization = authorization
         self._hidden = hidden
+        self._is_refused = is_refused
 
     async def call(
         self, method: str, url: str, *, signed: bool = True, ok: Collection[int] = OK, stream: Stream | None = None,
@@ -65,7 +72,7 @@ class Api:
     ) -> httpx.Response:  # fmt: skip
         """The answer, read, when its status is in `ok`. `request` is as for httpx (`json`, `data`, `params`, `files`).
 
-        A signed call whose token is refused (401) is made once more with a renewed one. Raises RetryableError,
+        A signed call whose token is refused is made once more with a renewed one. Raises RetryableError,
         LimitReached, ActionRequiredError or PermanentError, with the platform's own words. Of a call that `publishes`,
         those that leave no doubt that nothing was made come as NotPublished.
         """
@@ -80,7 +87,7 @@ class Api:
     ) -> httpx.Response:  # fmt: skip
         token = await self._context.token() if signed else None
         answer = await self._send(method, url, token, headers, stream, request)
-        if answer.status_code == httpx.codes.UNAUTHORIZED and token is not None:
+        if token is not None and self._is_refused(answer):
             token = await self._context.token(refused=token)
             answer = await self._send(method, url, token, headers, stream, request)
         if answer.status_code in ok:
