@@ -1,6 +1,20 @@
 """All fake platforms there are."""
 
+from video_manager.fakes.bluesky import BlueskyFake
+from video_manager.fakes.discord import DiscordFake
+from video_manager.fakes.meta import MetaFake
 from video_manager.fakes.network import Fake
+from video_manager.fakes.peertube import PeerTubeFake
 from video_manager.fakes.telegram import TelegramFake
+from video_manager.fakes.tiktok import TikTokFake
+from video_manager.fakes.youtube import YouTubeFake
 
-FAKES: tuple[type[Fake], ...] = (TelegramFake,)
+FAKES: tuple[type[Fake], ...] = (
+    MetaFake,
+    BlueskyFake,
+    DiscordFake,
+    PeerTubeFake,
+    TelegramFake,
+    TikTokFake,
+    YouTubeFake,
+)

@@ -1,7 +1,24 @@
 """The platforms that come along."""
 
+from video_manager.plugins.publishers.bluesky import BlueskyPublisher
+from video_manager.plugins.publishers.discord import DiscordPublisher, DiscordWebhookPublisher
 from video_manager.plugins.publishers.folder import FolderPublisher
+from video_manager.plugins.publishers.instagram import InstagramPublisher
+from video_manager.plugins.publishers.peertube import PeerTubePublisher
 from video_manager.plugins.publishers.site import SitePublisher
 from video_manager.plugins.publishers.telegram import TelegramPublisher
+from video_manager.plugins.publishers.tiktok import TikTokPublisher
+from video_manager.plugins.publishers.youtube import YouTubePublisher
 
-PUBLISHERS = (FolderPublisher, SitePublisher, TelegramPublisher)
+PUBLISHERS = (
+    FolderPublisher,
+    SitePublisher,
+    InstagramPublisher,
+    BlueskyPublisher,
+    DiscordPublisher,
+    DiscordWebhookPublisher,
+    PeerTubePublisher,
+    TelegramPublisher,
+    TikTokPublisher,
+    YouTubePublisher,
+)
