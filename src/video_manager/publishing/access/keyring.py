@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -21,12 +22,14 @@ class Keyring:
 
     def __init__(self, keys: Sequence[str]) -> None:
         try:
-            self._fernets = MultiFernet([Fernet(key) for key in keys]) if keys else None
+            fernets = [Fernet(key) for key in keys]
         except ValueError as error:
             raise SettingsError(
-                f"{SETTING}: each key must be 32 bytes in URL-safe base64, as "
+                f"{SETTING} (or {KEY_FILE} in the data folder): each key must be 32 bytes in URL-safe base64, as "
                 "`video-manager credentials new-key` makes them"
             ) from error
+        self._fernets = MultiFernet(fernets) if fernets else None
+        self._first = fernets[0] if fernets else None
         self.newest = hashlib.sha256(keys[0].encode()).hexdigest()[:12] if keys else ""
         """A name of the key that encrypts now, from which nobody finds the key."""
 
@@ -54,6 +57,13 @@ class Keyring:
         content: dict[str, Any] = opened["content"]
         return content
 
+    def is_newest(self, sealed: str) -> bool:
+        """Whether the newest key encrypted it."""
+        try:
+            return self._first is not None and bool(self._first.decrypt(sealed.encode()))
+        except InvalidToken:
+            return False
+
     def rotate(self, sealed: str) -> str:
         """The same, encrypted with the newest key. Raises ActionRequiredError when no key opens it."""
         try:
@@ -62,8 +72,28 @@ class Keyring:
             raise ActionRequiredError("a secret cannot be decrypted with any of the keys: put its key back") from error
 
 
+def new_key() -> str:
+    return Fernet.generate_key().decode()
+
+
 def keys_of(given: Sequence[str], folder: Path | None) -> Sequence[str]:
-    """The keys that were given, else those in a file of `folder`, where one is made once; None: no file is kept."""
-    if given or folder is None:
+    """The keys that were given, and behind them those in a file of `folder`: what they encrypted stays readable. Where
+    none was given the file is made once. None: no file is kept. Raises SettingsError."""
+    if folder is None or (given and not (folder / KEY_FILE).exists()):
         return given
-    return kept_secret(folder / KEY_FILE, lambda: Fernet.generate_key().decode()).split()
+    return list(dict.fromkeys([*given, *kept_secret(folder / KEY_FILE, new_key).split()]))
+
+
+def add_key(folder: Path, key: str) -> None:
+    """Put a key before those in the file, which is replaced in one step. Raises SettingsError."""
+    path = folder / KEY_FILE
+    kept = keys_of((), folder)
+    new = path.with_name(f".{KEY_FILE}.new")
+    try:
+        with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
+            file.write("\n".join([key, *kept]) + "\n")
+            file.flush()
+            os.fsync(file.fileno())
+        new.replace(path)
+    except OSError as error:
+        raise SettingsError(f"cannot write {path}: {error.strerror}") from error

@@ -1,17 +1,22 @@
 """The secrets of channels (and of connections under way, and of apps): one encrypted document for each owner."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from video_manager.domain.model import Frozen, Instant
+from video_manager.errors import NotFound
 from video_manager.plugins.api import Token
 from video_manager.ports import CollectionSpec, Query
 from video_manager.publishing.access.keyring import Keyring
 from video_manager.repository import Loaded, Repository
 
-CREDENTIALS = CollectionSpec("credentials", indexed=("renew_at", "key"))
+CREDENTIALS = CollectionSpec("credentials", indexed=("renew_at", "warn_at", "key", "updated_at"))
+RENEWED_AT = 0.8
+"""Of a token's life."""
+WARNED_BEFORE = timedelta(days=10)
+_SAME_END = timedelta(days=1)
 
 
 class Credential(Frozen):
@@ -23,19 +28,30 @@ class Credential(Frozen):
     """Which key encrypted it (Keyring.newest)."""
     renew_at: Instant | None = None
     """When the token is to be renewed, used or not."""
+    ends_at: Instant | None = None
+    """When nothing can renew the token any more."""
+    warn_at: Instant | None = None
+    """When people are to be told of that end; None: they know, or there is none."""
+    told_of: Instant | None = None
+    """The end that people were told of."""
     renewer: str = ""
     """Who renews the token now; empty: nobody."""
     renewals: int = 0
+    unanswered: bool = False
+    """The last renewal got no answer: the platform may have given a new token that never arrived."""
     updated_at: Instant
 
 
 @dataclass(frozen=True)
 class Secrets:
-    """`options` are the channel's options that are secret, by name."""
+    """`options` are the channel's options that are secret, by name. `accounts` and `verifier` (PKCE) belong to a
+    connection under way: the tokens that some of its accounts have for themselves, by the account's id."""
 
     options: Mapping[str, str] = field(default_factory=dict)
     token: Token | None = None
     obtained_at: datetime | None = None
+    accounts: Mapping[str, Token] = field(default_factory=dict)
+    verifier: str | None = None
 
     def with_token(self, token: Token, now: datetime) -> "Secrets":
         return replace(self, token=token, obtained_at=now)
@@ -57,35 +73,50 @@ class Vault:
     async def put(self, owner: str, secrets: Secrets, now: datetime) -> None:
         """Replaces what was kept; a renewal under way elsewhere loses its turn."""
         new = self.sealed(owner, secrets, now)
-        if not await self._credentials.add_if_absent(new):
-            await self._credentials.change(owner, lambda old: new.with_(renewals=old.renewals + 1))
+        while not await self._credentials.add_if_absent(new):
+            try:
+                await self._credentials.change(owner, lambda old: new.with_(renewals=old.renewals + 1))
+            except NotFound:
+                continue  # removed in this moment
+            return
 
-    async def change(self, owner: str, decide: Any) -> Loaded[Credential]:
+    async def change(self, owner: str, decide: Callable[[Credential], Credential | None]) -> Loaded[Credential]:
         return await self._credentials.change(owner, decide)
 
     async def remove(self, owner: str) -> None:
         await self._credentials.remove(owner)
 
-    async def due(self, query: Query) -> list[Loaded[Credential]]:
+    async def find(self, query: Query) -> list[Loaded[Credential]]:
         return await self._credentials.find(query)
 
     def opened(self, credential: Credential) -> Secrets:
+        """Raises ActionRequiredError."""
         content = self._keyring.open(credential.id, credential.sealed)
         token = content["token"]
         return Secrets(
             options=content["options"],
             token=None if token is None else _token(token),
             obtained_at=_instant(content["obtained_at"]),
+            accounts={id: _token(one) for id, one in content.get("accounts", {}).items()},
+            verifier=content.get("verifier"),
         )
 
     def sealed(self, owner: str, secrets: Secrets, now: datetime) -> Credential:
-        token = None if secrets.token is None else asdict(secrets.token)
-        content = {"options": dict(secrets.options), "token": token, "obtained_at": secrets.obtained_at}
-        plain = _jsonable(content)
+        plain = _jsonable(asdict(secrets))
         return Credential(
             id=owner, sealed=self._keyring.seal(owner, plain), key=self._keyring.newest,
-            renew_at=renew_at(secrets), updated_at=now,
+            renew_at=renew_at(secrets), ends_at=ends_at(secrets), warn_at=warn_at(secrets), updated_at=now,
         )  # fmt: skip
+
+    def renewed(self, before: Credential, secrets: Secrets, now: datetime) -> Credential:
+        """With a renewed token. The end that people know of already is not told again."""
+        new = self.sealed(before.id, secrets, now).with_(renewals=before.renewals, told_of=before.told_of)
+        known = new.ends_at and before.told_of and new.ends_at <= before.told_of + _SAME_END
+        return new.with_(warn_at=None) if known else new
+
+    def rotated(self, credential: Credential) -> Credential:
+        """Encrypted with the newest key. Raises ActionRequiredError."""
+        return credential.with_(sealed=self._keyring.rotate(credential.sealed), key=self._keyring.newest)
 
 
 def renew_at(secrets: Secrets) -> datetime | None:
@@ -93,11 +124,28 @@ def renew_at(secrets: Secrets) -> datetime | None:
     token = secrets.token
     if token is None or token.expires_at is None or secrets.obtained_at is None:
         return None
-    return secrets.obtained_at + (token.expires_at - secrets.obtained_at) * 0.8
+    return secrets.obtained_at + (token.expires_at - secrets.obtained_at) * RENEWED_AT
+
+
+def ends_at(secrets: Secrets) -> datetime | None:
+    """When a person has to connect again whatever is done here: where nothing can renew the token (LinkedIn), or its
+    refresh token has an end of its own that does not move."""
+    token = secrets.token
+    if token is None:
+        return None
+    return token.refresh_expires_at if token.refresh else token.expires_at
+
+
+def warn_at(secrets: Secrets) -> datetime | None:
+    """Ten days before that end, or in the last fifth of shorter lives."""
+    end = ends_at(secrets)
+    if end is None or secrets.obtained_at is None:
+        return None
+    return end - min(WARNED_BEFORE, (end - secrets.obtained_at) * (1 - RENEWED_AT))
 
 
 def _jsonable(value: Any) -> Any:
-    if isinstance(value, dict):
+    if isinstance(value, Mapping):
         return {name: _jsonable(one) for name, one in value.items()}
     if isinstance(value, list | tuple):
         return [_jsonable(one) for one in value]
