@@ -55,8 +55,15 @@ def believed(turn: Turn, publication: Publication | None, now: datetime) -> Turn
     if at is not None:
         done = publication is not None and publication.state is PublicationState.PUBLISHED
         return turn.with_(at=at, state=TurnState.DONE if done else turn.state)
-    answered = publication is not None and publication.updated_at > turn.noted_at
-    return None if answered or now >= turn.noted_at + FRESH else turn
+    unused = publication is not None and _came_to_nothing(turn, publication)
+    return None if unused or now >= turn.noted_at + FRESH else turn
+
+
+def _came_to_nothing(turn: Turn, publication: Publication) -> bool:
+    """Somebody changed the publication since, or its attempt by this turn has ended without a post."""
+    attempt = publication.attempt
+    ended = attempt is not None and attempt.outcome is not None and attempt.started_at >= turn.noted_at
+    return ended or publication.updated_at > turn.noted_at
 
 
 def _used_at(turn: Turn, publication: Publication, now: datetime) -> datetime | None:
