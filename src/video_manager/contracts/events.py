@@ -192,7 +192,7 @@ class PublicationCancelled(_PublicationChanged):
 
 
 class PublicationWithdrawn(_PublicationChanged):
-    """Its approval was voided before it was public."""
+    """Its approval was voided before it was public, or the public post was taken down."""
 
     type: ClassVar[str] = "publication.withdrawn"
 

@@ -28,7 +28,7 @@ __all__ = [
     "Approved", "Attempt", "Channel", "Failure", "HistoryEntry", "Outcome", "Publication", "PublicationState",
     "Withdrawal", "arm", "begin_asking", "cancel", "claim", "create", "doubt", "expire", "fail", "fill", "hand_back",
     "instant_of", "mark_absent", "mark_pending", "mark_unknown", "postpone", "publish", "renew", "require_action",
-    "reschedule", "resolve", "retry", "save_handle", "tombstone", "wait_for_limit", "withdraw",
+    "reschedule", "resolve", "retry", "save_handle", "take_down", "tombstone", "wait_for_limit", "withdraw",
 ]  # fmt: skip
 
 KEPT_ATTEMPTS = 50
@@ -375,6 +375,16 @@ def withdraw(publication: Publication, reason: str, now: Instant) -> Publication
         return _note(publication.with_(withdrawal=withdrawal), now, "system", "withdrawal refused", reason)
     ended = publication.with_(attempts=_end(publication, Outcome.WITHDRAWN, now))
     return _note(_withdrawn(ended, withdrawal, now), now, "system", "withdrawn", reason)
+
+
+def take_down(publication: Publication, by: str, now: Instant) -> Publication:
+    """The post was public and is deleted on its platform. Without effect when that is written down already."""
+    if publication.state is PublicationState.WITHDRAWN:
+        return publication
+    if publication.state is not PublicationState.PUBLISHED:
+        raise _refuse(publication, "taken down", "it is not public")
+    gone = publication.with_(state=PublicationState.WITHDRAWN, error=f"taken down by {by}", warning=None)
+    return _note(gone, now, by, "taken down", publication.url or publication.external_id or "")
 
 
 def _withdrawn(publication: Publication, withdrawal: Withdrawal, now: Instant) -> Publication:

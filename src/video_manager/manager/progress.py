@@ -24,8 +24,8 @@ from video_manager.manager.lifetimes import PUBLICATION_ENDED, Lifetimes
 from video_manager.ports import Clock
 from video_manager.repository import Change, Repository
 
-_FINAL = frozenset({"published", "withdrawn"})
-"""States that a publication never leaves."""
+_LEFT_FOR = {"published": frozenset({"withdrawn"}), "withdrawn": frozenset[str]()}
+"""What may follow a state that is final otherwise: a public post can be taken down."""
 
 log = logging.getLogger(__name__)
 
@@ -108,7 +108,8 @@ class ProgressService:
 
         def decide(video: Video) -> Video:
             heard = video.publications_heard.get(publication, 0)
-            if video.publications.get(publication) in _FINAL or 0 < number <= heard:
+            followers = _LEFT_FOR.get(video.publications.get(publication, ""))
+            if (followers is not None and state not in followers) or 0 < number <= heard:
                 return video  # an older event that was delayed
             return video.with_(
                 publications={**video.publications, publication: state},

@@ -312,4 +312,5 @@ class Publisher(Plugin, ABC, Generic[OptionsT]):
     async def ask(self, post: Post, handle: Handle, options: OptionsT, context: PublisherContext) -> Asked: ...
 
     @abstractmethod
-    async def delete(self, external_id: str, options: OptionsT, context: PublisherContext) -> None: ...
+    async def delete(self, external_id: str, options: OptionsT, context: PublisherContext) -> None:
+        """Take the post down. One that is gone already is no error: the answer to an earlier try may have been lost."""

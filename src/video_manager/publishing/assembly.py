@@ -34,6 +34,7 @@ from video_manager.publishing.site.page import PAGES, SitePage
 from video_manager.publishing.site.service import SiteService
 from video_manager.publishing.site.shelf import Site
 from video_manager.publishing.site.visit import Visit
+from video_manager.publishing.taking_down import TakingDown
 from video_manager.publishing.uploader import Checkpoint, Uploader, ignore_checkpoint
 from video_manager.repository import Repository
 from video_manager.settings import Settings
@@ -116,9 +117,10 @@ def build_publishing(
     uploader = Uploader(ledger, channels, platforms, files, clock, rules, bus.hint, checkpoint)
     asker = Asker(ledger, channels, platforms, clock, rules)
     scheduler = Scheduler(ledger, channels, planner, uploader, asker, clock, rules, checkpoint)
+    taking_down = TakingDown(publications, ledger, channels, platforms, clock)
     counts = SiteCountsService(visits, shelves, clock)
     return Publishing(
-        service=PublishingService(publications, ledger, channels, planner, shelves, clock, scheduler.wake),
+        service=PublishingService(publications, ledger, channels, planner, taking_down, shelves, clock, scheduler.wake),
         site=SiteService(shelves, counts, files, clock),
         site_counts=counts,
         media=FfmpegTool(lambda _fraction, _stage: None),

@@ -54,6 +54,9 @@ class Connected:
     async def publish(self, post: Post, handle: Handle) -> Published:
         return await self.publisher.publish(post, handle, self.options, self.context)
 
+    async def delete(self, external_id: str) -> None:
+        await self.publisher.delete(external_id, self.options, self.context)
+
     async def ask(self, post: Post, handle: Handle) -> Asked:
         return await self.publisher.ask(post, handle, self.options, self.context)
 

@@ -101,6 +101,13 @@ def _add_publication_routes(routes: APIRouter, service: PublishingService) -> No
         """Now. One that may be public is asked about, never sent again."""
         return _publication(response, await service.retry(actor, id, revision))
 
+    @routes.post("/publications/{id}/take-down")
+    async def take_down_publication(
+        id: str, actor: CurrentActor, revision: ExpectedRevision, response: Response
+    ) -> PublicationView:
+        """Delete the public post on its platform. 409 with the platform's words where that is not possible."""
+        return _publication(response, await service.take_down(actor, id, revision))
+
     @routes.post("/publications/{id}/resolve")
     async def resolve_publication(
         id: str, body: Resolution, actor: CurrentActor, revision: ExpectedRevision, response: Response

@@ -23,6 +23,7 @@ from video_manager.publishing.channels import ChannelEdit, ChannelService
 from video_manager.publishing.ledger import ENDED_STATES, FILE_PATHS, Decide, Ledger
 from video_manager.publishing.planning import Planner, require_slots
 from video_manager.publishing.site.shelf import Site
+from video_manager.publishing.taking_down import TakingDown
 from video_manager.repository import Loaded, Page, Repository
 
 _CREATED = Where("approved.video_id", Op.IS_NULL, value=False)
@@ -72,12 +73,13 @@ class PublishingService:
 
     def __init__(
         self, publications: Repository[Publication], ledger: Ledger, channels: ChannelService, planner: Planner,
-        site: Site, clock: Clock, wake: Callable[[], None] = lambda: None,
+        taking_down: TakingDown, site: Site, clock: Clock, wake: Callable[[], None] = lambda: None,
     ) -> None:  # fmt: skip
         self._publications = publications
         self._ledger = ledger
         self.channels = channels
         self._planner = planner
+        self._taking_down = taking_down
         self._site = site
         self._clock = clock
         self._wake = wake
@@ -122,6 +124,11 @@ class PublishingService:
             )  # fmt: skip
 
         return await self._act(actor, id, expected_revision, decide)
+
+    async def take_down(self, actor: Actor, id: str, expected_revision: int | None = None) -> Loaded[Publication]:
+        """Delete the public post on its platform. Raises Conflict where that is not possible."""
+        await self.get(actor, id)
+        return await self._taking_down.take_down(actor, id, expected_revision)
 
     async def reschedule(
         self, actor: Actor, id: str, new: NewTime, expected_revision: int | None = None

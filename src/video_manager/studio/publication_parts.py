@@ -47,6 +47,8 @@ def draw_publication(visit: Visit, publication: Publication, channel_name: str, 
             text(f"Version {publication.content.version} · {when_text(visit, publication)}", "vm-soft vm-small")
             if publication.url:
                 link(publication.url, publication.url, "vm-small vm-clip", new_tab=True)
+            if publication.warning:
+                text(sentence(publication.warning), "vm-warn vm-small vm-prose")
             if publication.error and publication.state is not PublicationState.PUBLISHED:
                 text(sentence(publication.error), "vm-bad vm-small vm-prose")
         with box("vm-row vm-tight"):
@@ -66,6 +68,8 @@ def draw_buttons(visit: Visit, publication: Publication, refresh: Refresh) -> No
     if publication.state in _RETRIABLE:
         retry = visit.act(lambda actor: service.retry(actor, id), done="It is tried again.", then=again)
         icon_button("replay", "Try again", retry, small=True)
+    if publication.state is PublicationState.PUBLISHED:
+        draw_take_down(visit, publication, again)
     if publication.state in _WAITING:
         icon_button("schedule", "Move", lambda: ask_move(visit, publication, refresh), small=True)
 
@@ -78,6 +82,24 @@ def draw_buttons(visit: Visit, publication: Publication, refresh: Refresh) -> No
                 "Cancel it", cancel,
             ), small=True,
         )  # fmt: skip
+
+
+def draw_take_down(visit: Visit, publication: Publication, then: Callable[[object], Awaitable[None]]) -> None:
+    platform = publication.content.platform
+    if not visit.parts.registry.publisher(platform).deletes:
+        return
+
+    async def take_down() -> None:
+        await visit.attempt(
+            lambda actor: visit.parts.publishing.take_down(actor, publication.id), done="It is taken down.", then=then
+        )
+
+    icon_button(
+        "delete_outline", "Take down", lambda: confirm(
+            "Take this post down?", "It is deleted on the platform, with what people said and liked there. The video "
+            "stays here and can be published again.", "Take it down", take_down,
+        ), small=True,
+    )  # fmt: skip
 
 
 def ask_move(visit: Visit, publication: Publication, refresh: Refresh) -> None:

@@ -8,7 +8,7 @@ from tests.integration.manager.conftest import ADMIN, PRODUCER, VIEWER, Played
 from video_manager.adapters.clock import SystemClock
 from video_manager.contracts.commands import CancelJob, OpenJob
 from video_manager.contracts.envelope import envelope
-from video_manager.contracts.events import PublicationPublished, PublicationScheduled
+from video_manager.contracts.events import PublicationPublished, PublicationScheduled, PublicationWithdrawn
 from video_manager.domain.job import JobState
 from video_manager.domain.video import MediaRole, Video, VideoState
 from video_manager.errors import (
@@ -293,6 +293,17 @@ async def test_a_delayed_event_does_not_take_a_publication_back(played: Played) 
         body = kind.model_validate(facts)
         await progress.publication_changed(envelope(body, source="publishing", subject="p"), body)
     assert (await played.videos.get(ADMIN, view.id)).publications.by_state == {"published": 1}
+
+
+async def test_a_post_that_is_taken_down_counts_as_that(played: Played) -> None:
+    view = await played.make_ready()
+    progress = ProgressService(played.repository, played.jobs, played.lifetimes, SystemClock())
+    facts = {"publication_id": "p", "approval_id": "a", "video_id": view.id, "version": 1, "channel_id": "c1",
+             "platform": "folder", "at": datetime.now(UTC)}  # fmt: skip
+    for number, kind in enumerate((PublicationPublished, PublicationWithdrawn, PublicationPublished), 1):
+        body = kind.model_validate({**facts, "sequence": number})
+        await progress.publication_changed(envelope(body, source="publishing", subject="p"), body)
+    assert (await played.videos.get(ADMIN, view.id)).publications.by_state == {"withdrawn": 1}
 
 
 @pytest.mark.parametrize("field", ["steps", "checks"])
