@@ -10,9 +10,9 @@ from video_manager.fakes.tiktok import TikTokFake
 from video_manager.fakes.youtube import YouTubeFake
 
 FAKES: tuple[type[Fake], ...] = (
-    MetaFake,
     BlueskyFake,
     DiscordFake,
+    MetaFake,
     PeerTubeFake,
     TelegramFake,
     TikTokFake,

@@ -13,10 +13,10 @@ from video_manager.plugins.publishers.youtube import YouTubePublisher
 PUBLISHERS = (
     FolderPublisher,
     SitePublisher,
-    InstagramPublisher,
     BlueskyPublisher,
     DiscordPublisher,
     DiscordWebhookPublisher,
+    InstagramPublisher,
     PeerTubePublisher,
     TelegramPublisher,
     TikTokPublisher,

@@ -1,0 +1,308 @@
+"""PeerTube: what goes wrong, what is gone on with, and what is refused before anything is sent."""
+
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.platforms.alone import PUBLICATION, Alone, alone
+
+from video_manager.domain.video import Severity
+from video_manager.errors import (
+    ActionRequiredError,
+    LimitReached,
+    NotPublished,
+    PermanentError,
+    RetryableError,
+    WorkError,
+)  # fmt: skip
+from video_manager.fakes import peertube
+from video_manager.fakes.network import Fault
+from video_manager.fakes.peertube import PeerTubeFake
+from video_manager.plugins.api import Answer, Token
+from video_manager.plugins.publishers.peertube import PeerTubeOptions, PeerTubePublisher
+from video_manager.plugins.publishers.peertube_api import CHUNK_BYTES
+
+PUBLISHER = PeerTubePublisher()
+OPTIONS = PeerTubeOptions(server=peertube.SERVER, username=peertube.USERNAME, password=peertube.PASSWORD)
+UPLOAD = "upload-resumable"
+
+
+@pytest.fixture
+async def at(tmp_path: Path) -> AsyncIterator[Alone]:
+    async with alone(PeerTubeFake, tmp_path) as found:
+        found.access.kept = fake(found).issue()["access_token"]
+        found.account = {"channel_id": peertube.CHANNEL["id"], "quota_bytes": 10 * 2**30}
+        yield found
+
+
+def fake(at: Alone) -> PeerTubeFake:
+    found = at.network.fakes["peertube"]
+    assert isinstance(found, PeerTubeFake)
+    return found
+
+
+async def _publish(at: Alone, **changes: Any) -> Any:
+    post, context = at.post(**changes), at.context()
+    return await PUBLISHER.publish(post, await PUBLISHER.upload(post, OPTIONS, context), OPTIONS, context)
+
+
+# ---- the way to being public --------------------------------------------------------------------------------
+
+
+async def test_nothing_is_public_before_publishing_and_everything_arrives(at: Alone) -> None:
+    post, context = at.post(extra={"comments": "disabled", "sensitive": True}), at.context()
+    handle = await PUBLISHER.upload(post, OPTIONS, context)
+    assert not fake(at).public_posts()
+    assert (await PUBLISHER.ask(post, handle, OPTIONS, context)).answer is Answer.ABSENT
+    published = await PUBLISHER.publish(post, handle, OPTIONS, context)
+    (shown,) = fake(at).public_posts("Ein Tag am Meer")
+    assert published.url == f"{peertube.SERVER}/w/{shown.id[:8]}"
+    assert published.warning is None
+    assert shown.sha256 == post.video_sha256
+    assert shown.extra["thumbnail"]
+    assert shown.extra["captions"] == {"de": "WEBVTT\n\n"}
+    assert shown.extra["filename"] == f"{PUBLICATION}.mp4"
+    assert (shown.extra["commentsPolicy"], shown.extra["nsfw"], shown.extra["language"]) == (2, True, "de")
+
+
+async def test_the_session_is_saved_before_the_first_byte(at: Alone) -> None:
+    at.network.faults.append(Fault("answer", f"PUT .*{UPLOAD}", status=422, body={"detail": "unreadable"}))
+    with pytest.raises(PermanentError, match="unreadable"):
+        await PUBLISHER.upload(at.post(), OPTIONS, at.context())
+    assert [set(handle) for handle in at.handles] == [{"session"}]
+
+
+@pytest.mark.parametrize(("privacy", "number"), [("unlisted", 2), ("internal", 4)])
+async def test_the_chosen_privacy_is_set(at: Alone, privacy: str, number: int) -> None:
+    published = await _publish(at, extra={"privacy": privacy})
+    assert fake(at).videos[published.external_id].metadata["privacy"] == number
+    assert published.warning is None
+
+
+async def test_a_video_that_moderators_hold_back_is_said_so(at: Alone) -> None:
+    fake(at).holds_back = True
+    assert "moderator" in (await _publish(at)).warning
+
+
+async def test_a_changed_privacy_is_noticed(at: Alone) -> None:
+    post, context = at.post(), at.context()
+    handle = await PUBLISHER.upload(post, OPTIONS, context)
+    await PUBLISHER.publish(post, handle, OPTIONS, context)
+    fake(at).videos[handle["video"]].metadata["privacy"] = 4
+    asked = await PUBLISHER.ask(post, handle, OPTIONS, context)
+    assert asked.published is not None
+    assert "Internal instead of public" in (asked.published.warning or "")
+
+
+async def test_deleting_takes_it_down_and_may_be_repeated(at: Alone) -> None:
+    published = await _publish(at)
+    for _ in range(2):
+        await PUBLISHER.delete(published.external_id, OPTIONS, at.context())
+    assert not fake(at).videos
+    asked = await PUBLISHER.ask(at.post(), {"video": published.external_id}, OPTIONS, at.context())
+    assert asked.answer is Answer.ABSENT
+
+
+async def test_one_that_is_still_processed_is_pending(at: Alone) -> None:
+    post, context = at.post(), at.context()
+    handle = await PUBLISHER.upload(post, OPTIONS, context)
+    await PUBLISHER.publish(post, handle, OPTIONS, context)
+    fake(at).videos[handle["video"]].polls = 1
+    assert (await PUBLISHER.ask(post, handle, OPTIONS, context)).answer is Answer.PENDING
+
+
+# ---- going on -----------------------------------------------------------------------------------------------
+
+
+async def test_a_broken_connection_goes_on_where_the_server_stands(at: Alone) -> None:
+    size = 2 * CHUNK_BYTES + 1000
+    at.network.faults.append(Fault("after", f"PUT .*{UPLOAD}"))  # the first part has come, its answer is lost
+    post = at.post(size)
+    await PUBLISHER.upload(post, OPTIONS, at.context())
+    (video,) = fake(at).videos.values()
+    assert video.arrived.sha256 == post.video_sha256  # the fake refuses what it has already
+    assert len(at.calls(f"PUT {peertube.HOST}/api/v1/videos/{UPLOAD}")) == 4
+
+
+async def test_a_connection_that_never_holds_ends_the_attempt(at: Alone) -> None:
+    at.network.faults += [Fault("before", f"PUT .*{UPLOAD}", times=1) for _ in range(2)]
+    with pytest.raises(RetryableError, match="did not answer"):  # the second one was the question where it stands
+        await PUBLISHER.upload(at.post(), OPTIONS, at.context())
+
+
+async def test_the_next_attempt_sends_only_what_is_missing(at: Alone) -> None:
+    post = at.post(2 * CHUNK_BYTES + 1000)
+    at.network.faults.append(Fault("answer", number=5, status=422))
+    at.network.calls.clear()
+    with pytest.raises(PermanentError):
+        await PUBLISHER.upload(post, OPTIONS, at.context())
+    assert at.network.calls[-1].number == 5
+    at.network.calls.clear()
+    await PUBLISHER.upload(post, OPTIONS, at.context(earlier=at.handles[-1]))
+    puts = [call.status for call in at.network.calls if call.method == "PUT" and UPLOAD in call.path]
+    assert puts == [308, 200]
+    assert not at.calls("POST")
+    (video,) = fake(at).videos.values()
+    assert video.arrived.sha256 == post.video_sha256
+
+
+async def test_a_finished_upload_whose_answer_was_lost_is_found_by_its_file_name(at: Alone) -> None:
+    at.network.faults.append(Fault("after", f"PUT .*{UPLOAD}"))
+    handle = await PUBLISHER.upload(at.post(), OPTIONS, at.context())
+    assert list(fake(at).videos) == [handle["video"]]
+
+
+async def test_another_video_of_the_same_title_is_not_taken_for_it(at: Alone) -> None:
+    await _publish(at, publication_id="f" * 32)
+    published = await _publish(at)
+    assert len(fake(at).videos) == 2
+    assert fake(at).videos[published.external_id].metadata["filename"] == f"{PUBLICATION}.mp4"
+
+
+async def test_an_upload_without_a_trace_of_it_here_is_found_there(at: Alone) -> None:
+    first = await PUBLISHER.upload(at.post(), OPTIONS, at.context())
+    second = await PUBLISHER.upload(at.post(), OPTIONS, at.context())
+    assert first == second
+    assert len(fake(at).videos) == 1
+
+
+async def test_it_is_found_on_a_later_page_too(at: Alone) -> None:
+    first = await PUBLISHER.upload(at.post(), OPTIONS, at.context())
+    original = fake(at).videos[first["video"]]
+    for number in range(150):
+        other = replace(original, id=f"{number:08}-other", metadata={**original.metadata, "name": "Another"})
+        fake(at).videos[other.id] = replace(other, at=original.at + 1 + number)
+    assert await PUBLISHER.upload(at.post(), OPTIONS, at.context()) == first
+
+
+async def test_a_server_that_takes_the_video_in_is_waited_for(at: Alone) -> None:
+    fake(at).busy = 3
+    await PUBLISHER.upload(at.post(), OPTIONS, at.context())
+    puts = [call.status for call in at.network.calls if call.method == "PUT" and UPLOAD in call.path]
+    assert puts == [503, 503, 503, 200]
+    assert len(fake(at).videos) == 1
+
+
+async def test_an_old_session_begins_anew(at: Alone) -> None:
+    at.network.faults.append(Fault("answer", f"PUT .*{UPLOAD}", status=422))
+    with pytest.raises(PermanentError):
+        await PUBLISHER.upload(at.post(), OPTIONS, at.context())
+    at.network.skew_seconds = peertube.SESSION_SECONDS + 10
+    await PUBLISHER.upload(at.post(), OPTIONS, at.context(earlier=at.handles[-1]))
+    assert len(fake(at).videos) == 1
+    assert len({handle["session"] for handle in at.handles if "session" in handle}) == 2
+
+
+# ---- errors -------------------------------------------------------------------------------------------------
+
+PROBLEMS: list[tuple[str, int, dict[str, Any], type[WorkError], str]] = [
+    (f"POST .*{UPLOAD}", 413, {"code": "max_file_size_reached", "detail": "too large"}, PermanentError, "too large"),
+    (f"POST .*{UPLOAD}", 413, {"code": "quota_reached", "detail": "daily quota"}, LimitReached, "quota is used up"),
+    (f"POST .*{UPLOAD}", 415, {"detail": "not supported"}, PermanentError, "not supported"),
+    (f"POST .*{UPLOAD}", 400, {"detail": "Incorrect parameters"}, PermanentError, "Incorrect parameters"),
+    (f"PUT .*{UPLOAD}", 403, {"detail": "upload filter"}, PermanentError, "upload filter"),
+    (f"PUT .*{UPLOAD}", 422, {"detail": "unreadable"}, PermanentError, "unreadable"),
+    (f"PUT .*{UPLOAD}", 429, {"detail": "too many"}, LimitReached, "too many"),
+    ("POST", 500, {"detail": "oops"}, RetryableError, "oops"),
+    ("POST", 418, {"detail": "a teapot"}, PermanentError, "a teapot"),
+    ("POST", 301, {}, PermanentError, "the address that the server has at the end"),
+    ("GET .*users/me/videos", 503, {"detail": "restarting"}, RetryableError, "restarting"),
+    ("PUT .*captions", 400, {"detail": "language"}, PermanentError, "language"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("pattern", "status", "body", "kind", "text"), PROBLEMS)
+async def test_an_error_says_what_it_asks_for(
+    at: Alone, pattern: str, status: int, body: dict[str, Any], kind: type[WorkError], text: str
+) -> None:
+    at.network.faults.append(Fault("answer", pattern, status=status, body=body))
+    with pytest.raises(kind, match=text) as raised:
+        await PUBLISHER.upload(at.post(), OPTIONS, at.context())
+    assert type(raised.value) is kind
+
+
+async def test_a_chunk_that_does_not_match_is_asked_about(at: Alone) -> None:
+    at.network.faults.append(Fault("answer", f"PUT .*{UPLOAD}", status=409, body={"detail": "range"}))
+    await PUBLISHER.upload(at.post(), OPTIONS, at.context())
+    assert len(fake(at).videos) == 1
+
+
+async def test_a_failed_transcoding_is_final(at: Alone) -> None:
+    body = {"state": {"id": 7, "label": "Transcoding failed"}}
+    at.network.faults.append(Fault("answer", "GET .*/videos/[0-9a-f]{8}-", status=200, body=body))
+    with pytest.raises(PermanentError, match="Transcoding failed"):
+        await PUBLISHER.upload(at.post(), OPTIONS, at.context())
+
+
+async def test_a_refused_privacy_leaves_no_doubt(at: Alone) -> None:
+    post, context = at.post(), at.context()
+    handle = await PUBLISHER.upload(post, OPTIONS, context)
+    at.network.faults.append(Fault("answer", "PUT", status=403, body={"detail": "not yours"}))
+    with pytest.raises(NotPublished) as raised:
+        await PUBLISHER.publish(post, handle, OPTIONS, context)
+    assert isinstance(raised.value.cause, PermanentError)
+
+
+# ---- signing in ---------------------------------------------------------------------------------------------
+
+
+async def test_a_session_is_renewed_by_its_refresh_token_then_by_the_password(at: Alone) -> None:
+    first = await PUBLISHER.renew(None, OPTIONS, at.context())
+    second = await PUBLISHER.renew(first, OPTIONS, at.context())
+    assert second.access != first.access
+    assert second.expires_at is not None
+    third = await PUBLISHER.renew(first, OPTIONS, at.context())  # its refresh token is spent
+    at.access.kept = third.access
+    assert (await PUBLISHER.connect(OPTIONS, at.context())).name == "Demo channel"
+
+
+@pytest.mark.parametrize(
+    ("two_factor", "password", "text"),
+    [(False, "wrong", "check the user name"), (True, peertube.PASSWORD, "two-factor")],
+)
+async def test_who_cannot_sign_in_is_asked(at: Alone, two_factor: bool, password: str, text: str) -> None:
+    fake(at).two_factor = two_factor
+    options = OPTIONS.model_copy(update={"password": password})
+    for token in (None, Token("old", refresh="spent")):
+        with pytest.raises(ActionRequiredError, match=text) as raised:
+            await PUBLISHER.renew(token, options, at.context())
+        assert password not in raised.value.detail
+
+
+async def test_the_first_channel_is_taken_unless_one_is_named(at: Alone) -> None:
+    for channel in ("", "demo_channel", "demo_channel@peertube.example", "7"):
+        account = await PUBLISHER.connect(OPTIONS.model_copy(update={"channel": channel}), at.context())
+        assert (account.id, account.facts["channel_id"]) == ("7", 7)
+    with pytest.raises(ActionRequiredError, match="it has: demo_channel"):
+        await PUBLISHER.connect(OPTIONS.model_copy(update={"channel": "other"}), at.context())
+
+
+# ---- limits -------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("changes", "code", "severity"),
+    [
+        ({"title": "ab"}, "title_too_short", Severity.ERROR),
+        ({"title": "a" * 121}, "title_too_long", Severity.ERROR),
+        ({"description": "a" * 10_001}, "description_too_long", Severity.ERROR),
+        ({"description": "a"}, "description_left_out", Severity.WARNING),
+        ({"tags": ("a", "meer")}, "tags_left_out", Severity.WARNING),
+        ({"tags": tuple(f"tag{number}" for number in range(6))}, "tags_left_out", Severity.WARNING),
+        ({"video_bytes": 11 * 2**30}, "too_large", Severity.ERROR),
+    ],
+)
+async def test_limits(at: Alone, changes: dict[str, Any], code: str, severity: Severity) -> None:
+    assert await PUBLISHER.check(at.post(), OPTIONS, at.context()) == ()
+    (finding,) = await PUBLISHER.check(at.post(**changes), OPTIONS, at.context())
+    assert (finding.code, finding.severity) == (code, severity)
+    assert not at.network.calls
+
+
+async def test_what_is_left_out_is_not_sent(at: Alone) -> None:
+    await _publish(at, tags=("a", *(f"tag{number}" for number in range(6))), description="x")
+    (video,) = fake(at).videos.values()
+    assert video.metadata["tags"] == [f"tag{number}" for number in range(5)]
+    assert "description" not in video.metadata
