@@ -13,7 +13,8 @@ if TYPE_CHECKING:
 
 DECISIONS = ("approve", "reject", "regenerate")
 At = Annotated[str | None, typer.Option(
-    "--at", help="When it goes out: 2026-11-24T18:00 (in --zone or this machine's) or with an offset; default: now.",
+    "--at", help="When it goes out: 2026-11-24T18:00 (in --zone or this machine's) or with an offset; `next_slot`: the "
+               "channel's next free slot; default: now.",
 )]  # fmt: skip
 Zone = Annotated[str | None, typer.Option(help="The zone of --at, for example Europe/Berlin.")]
 
@@ -73,8 +74,8 @@ def publish_at(at: str | None, zone: str | None) -> Any:
     """`--at` for the API: an instant when it carries an offset, else a wall-clock time with its zone."""
     from datetime import datetime
 
-    if at is None:
-        return None
+    if at in (None, "next_slot"):
+        return at
     try:
         moment = datetime.fromisoformat(at)
     except ValueError as error:

@@ -62,6 +62,8 @@ class Approving:
     ) -> Prepared:
         draft = _draft(video, video.version(number), edit, target)
         try:
+            if target.publish_at == "next_slot":
+                await self._channels.require_slots(target.channel_id)
             return Prepared(target, draft, await self._channels.compose(target.channel_id, draft))
         except NotFound as error:
             raise InvalidInput.field("channels", str(error)) from error
@@ -144,7 +146,8 @@ def _approval(video: Video, one: Prepared, review: Review, id: str) -> tuple[App
         publication_id=publication_id(approval), approval_id=id, video_id=video.id, version=draft.version,
         channel_id=target.channel_id, metadata=composed.metadata, master=draft.master, thumbnail=draft.thumbnail,
         captions=draft.captions, publish_at=resolve_time(target.publish_at),
-        requested_local=_as_written(target.publish_at), approved_by=review.author, options=composed.options,
+        requested_local=_as_written(target.publish_at), next_slot=target.publish_at == "next_slot",
+        approved_by=review.author, options=composed.options,
     )  # fmt: skip
     told = envelope(command, source="manager", subject=command.publication_id, correlation_id=video.id, id_from=(id,))
     return approval, told
@@ -166,13 +169,13 @@ def _require_no_open_post(video: Video, number: int, channel_id: str) -> None:
 
 
 def resolve_time(at: PublishAt | None) -> Instant | None:
-    """The instant of a wall-clock time; see WallClock for skipped and repeated ones."""
+    """The instant of a wall-clock time; see WallClock for skipped and repeated ones. None: at once, or in a slot."""
     if isinstance(at, WallClock):
         try:
             return instant_of(at.local, at.zone)
         except ValueError as error:
             raise InvalidInput.field("publish_at.local", f"{at.local!r} is no time such as 2026-11-24T18:00") from error
-    return at
+    return None if at == "next_slot" else at
 
 
 def _as_written(at: PublishAt | None) -> str | None:

@@ -1,6 +1,6 @@
 """What people ask the manager for: the bodies of its routes and the arguments of its use cases."""
 
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Literal, Self
 from zoneinfo import ZoneInfo
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, field_validator, model_validator
@@ -88,7 +88,8 @@ class WallClock(RequestBody):
         return zone
 
 
-PublishAt = Instant | WallClock
+PublishAt = Instant | WallClock | Literal["next_slot"]
+"""`next_slot`: the channel's next free posting slot, which publishing chooses when it gets the approved version."""
 
 
 class MetadataEdit(RequestBody):

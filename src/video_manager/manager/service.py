@@ -59,6 +59,10 @@ class Channels(Protocol):
         """The platform of a usable channel. Raises NotFound, or Conflict when it is disabled."""
         ...
 
+    async def require_slots(self, channel_id: str) -> None:
+        """Raises InvalidInput (`publish_at`) when the channel has no posting slots."""
+        ...
+
     async def compose(self, channel_id: str, draft: Draft) -> Composed:
         """What would be posted to a usable channel, and what speaks against it. Raises NotFound, Conflict,
         InvalidInput."""

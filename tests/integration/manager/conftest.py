@@ -17,7 +17,7 @@ from video_manager.domain.access import Actor, Role
 from video_manager.domain.job import Job, JobResult
 from video_manager.domain.posting import Composed, Draft
 from video_manager.domain.video import CheckReport, Finding, MediaFile, MediaRole, Suggestion, Video
-from video_manager.errors import NotFound
+from video_manager.errors import InvalidInput, NotFound
 from video_manager.manager.external_generator import EXTERNAL_GENERATORS, ExternalGenerator
 from video_manager.manager.generators import GeneratorService
 from video_manager.manager.handlers import subscription
@@ -97,6 +97,10 @@ class Publishing:
         if channel_id not in self.platforms:
             raise NotFound(f"there is no channel {channel_id!r}")
         return self.platforms[channel_id]
+
+    async def require_slots(self, channel_id: str) -> None:
+        if channel_id != "c1":
+            raise InvalidInput.field("publish_at", f"channel {channel_id!r} has no posting slots")
 
     async def compose(self, channel_id: str, draft: Draft) -> Composed:
         """A channel without templates, defaults and limits of its own."""

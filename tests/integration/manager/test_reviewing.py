@@ -64,6 +64,21 @@ async def test_a_wall_clock_time_in_a_zone(played: Played) -> None:
     assert command["requested_local"] == "2027-03-28T02:30 Europe/Berlin"
 
 
+async def test_the_next_free_slot_is_chosen_by_publishing(played: Played) -> None:
+    view = await played.make_ready()
+    asked = decision(decision="approve", channels=["c1"], publish_at="next_slot")
+    await played.reviews.review(ADMIN, view.id, asked, random_ids)
+    await played.settled()
+    command = of_type(played, "publication.create")[0].data
+    assert (command["next_slot"], command["publish_at"], command["requested_local"]) == (True, None, None)
+    other = await played.make_ready()
+    with pytest.raises(InvalidInput, match="no posting slots") as caught:
+        await played.reviews.review(
+            ADMIN, other.id, decision(decision="approve", channels=["c1", "c2"], publish_at="next_slot"), random_ids
+        )
+    assert [error.field for error in caught.value.errors] == ["targets.1.publish_at"]
+
+
 async def test_the_requesters_channels_are_the_default(played: Played) -> None:
     view = await played.make_ready(channels=["c2"])
     await played.reviews.review(ADMIN, view.id, decision(decision="approve"), random_ids)
