@@ -21,6 +21,7 @@ from video_manager.publishing.access.vault import CREDENTIALS, Credential, Vault
 from video_manager.publishing.asker import Asker
 from video_manager.publishing.channels import CHANNELS, ChannelService
 from video_manager.publishing.context import Surroundings
+from video_manager.publishing.forecast import Forecast
 from video_manager.publishing.handlers import subscription
 from video_manager.publishing.ledger import PUBLICATIONS, Ledger
 from video_manager.publishing.planning import TIMETABLES, Planner
@@ -114,13 +115,14 @@ def build_publishing(
     ledger = Ledger(publications, clock)
     timetables = Repository(documents, TIMETABLES, Timetable)
     planner = Planner(timetables, publications, ledger, platforms, clock)
+    forecast = Forecast(publications, channels, planner, platforms, access, clock)
     uploader = Uploader(ledger, channels, platforms, files, clock, rules, bus.hint, checkpoint)
     asker = Asker(ledger, channels, platforms, clock, rules)
     scheduler = Scheduler(ledger, channels, planner, uploader, asker, clock, rules, checkpoint)
     taking_down = TakingDown(publications, ledger, channels, platforms, clock)
     counts = SiteCountsService(visits, shelves, clock)
     return Publishing(
-        service=PublishingService(publications, ledger, channels, planner, taking_down, shelves, clock, scheduler.wake),
+        service=PublishingService(publications, ledger, channels, planner, forecast, taking_down, shelves, clock, scheduler.wake),
         site=SiteService(shelves, counts, files, clock),
         site_counts=counts,
         media=FfmpegTool(lambda _fraction, _stage: None),

@@ -12,7 +12,7 @@ from video_manager.domain import timetable as tables
 from video_manager.domain.channel import Channel
 from video_manager.domain.publication import Publication, PublicationState
 from video_manager.domain.schedule import Limits, MissedRule, Pace, SlotTime
-from video_manager.domain.timetable import Timetable, TurnState
+from video_manager.domain.timetable import Timetable, Turn, TurnState
 from video_manager.errors import InvalidInput
 from video_manager.ports import Clock, CollectionSpec, Op, Query, Where
 from video_manager.publishing.ledger import Ledger
@@ -130,6 +130,13 @@ class Planner:
         open_turns = [turn.publication_id for turn in loaded.value.turns if turn.state is not TurnState.DONE]
         found = await self._publications.load_many(open_turns)
         return {one.value.id: one.value for one in found}
+
+    async def turns(self, channel: Channel, limits: Limits) -> tuple[Turn, ...]:
+        """The turns of the channel's timetable that count now."""
+        loaded = await self._timetables.get(channel.id)
+        if loaded is None:
+            return ()
+        return tables.counted(loaded.value, self._clock.now(), limits, await self._seen(channel))
 
     async def remember(self, channel: Channel) -> None:
         """Note what the channel published lately, for when a limit begins to hold."""

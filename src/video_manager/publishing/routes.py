@@ -1,10 +1,13 @@
 """Channels and publications over HTTP. The public pages are in `site/routes.py`."""
 
-from fastapi import APIRouter, Response
+from typing import Annotated
+
+from fastapi import APIRouter, Query, Response
 
 from video_manager.domain.channel import Channel
 from video_manager.domain.publication import Publication, PublicationState
 from video_manager.publishing.channels import ChannelEdit, NewChannel
+from video_manager.publishing.forecast import MOST_DAYS, Plan
 from video_manager.publishing.service import NewTime, PublishingService, Resolution
 from video_manager.publishing.site.routes import public_router
 from video_manager.publishing.views import ChannelView, PublicationView, channel_view, publication_view
@@ -17,6 +20,7 @@ __all__ = ["api_router", "public_router"]
 def api_router(service: PublishingService) -> APIRouter:
     routes = APIRouter(tags=["publishing"])
     _add_channel_routes(routes, service)
+    _add_plan_route(routes, service)
     _add_publication_routes(routes, service)
     return routes
 
@@ -62,6 +66,15 @@ def _add_channel_routes(routes: APIRouter, service: PublishingService) -> None:
     async def delete_channel(id: str, actor: CurrentActor, revision: ExpectedRevision) -> None:
         """409 while publications still wait for it. What it published stays public."""
         await service.delete_channel(actor, id, revision)
+
+
+def _add_plan_route(routes: APIRouter, service: PublishingService) -> None:
+    @routes.get("/publications/plan")
+    async def plan_publications(
+        actor: CurrentActor, days: Annotated[int, Query(ge=1, le=MOST_DAYS, description="How far ahead.")] = 7
+    ) -> Plan:
+        """A dry run: what will be published when, and what stands in the way. Nothing is changed."""
+        return await service.plan(actor, days)
 
 
 def _add_publication_routes(routes: APIRouter, service: PublishingService) -> None:

@@ -20,6 +20,7 @@ from video_manager.domain.publication import Publication, PublicationState, inst
 from video_manager.errors import Conflict, FieldError, InvalidInput, InvalidTransition, NotFound
 from video_manager.ports import Clock, Op, Query, Scalar, Where
 from video_manager.publishing.channels import ChannelEdit, ChannelService
+from video_manager.publishing.forecast import Forecast, Plan
 from video_manager.publishing.ledger import ENDED_STATES, FILE_PATHS, Decide, Ledger
 from video_manager.publishing.planning import Planner, require_slots
 from video_manager.publishing.site.shelf import Site
@@ -73,12 +74,14 @@ class PublishingService:
 
     def __init__(
         self, publications: Repository[Publication], ledger: Ledger, channels: ChannelService, planner: Planner,
+        forecast: Forecast,
         taking_down: TakingDown, site: Site, clock: Clock, wake: Callable[[], None] = lambda: None,
     ) -> None:  # fmt: skip
         self._publications = publications
         self._ledger = ledger
         self.channels = channels
         self._planner = planner
+        self._forecast = forecast
         self._taking_down = taking_down
         self._site = site
         self._clock = clock
@@ -98,6 +101,10 @@ class PublishingService:
         return await self._publications.page(
             [_CREATED, *where], order_by="created_at", descending=True, limit=limit, cursor=cursor
         )
+
+    async def plan(self, actor: Actor, days: int = 7) -> Plan:
+        """A dry run of the next days."""
+        return await self._forecast.plan(actor, days)
 
     async def get(self, actor: Actor, id: str) -> Loaded[Publication]:
         actor.require(Right.VIEW)

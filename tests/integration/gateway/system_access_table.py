@@ -60,6 +60,7 @@ SYSTEM_TABLE: dict[str, Rule] = TABLE | {
     f"DELETE {API}/channels/{{id}}": Rule(CHANNELS),
     f"GET {API}/publications": VIEW,
     f"POST {API}/publications": Rule(PUBLISH.roles, json={"video_id": "v", "version": 1, "channel_id": "c"}),
+    f"GET {API}/publications/plan": VIEW,
     f"GET {API}/publications/{{id}}": VIEW,
     f"PATCH {API}/publications/{{id}}": Rule(PUBLISH.roles, json={"publish_at": None}),
     f"POST {API}/publications/{{id}}/cancel": PUBLISH,

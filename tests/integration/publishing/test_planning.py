@@ -15,10 +15,12 @@ from tests.integration.publishing.noting_publisher import Hurried, Noting
 
 from video_manager.domain.publication import Publication, PublicationState
 from video_manager.domain.schedule import PostingPolicy
+from video_manager.domain.timetable import Timetable
 from video_manager.errors import InvalidInput, InvalidTransition, PermanentError
 from video_manager.ports import Query
 from video_manager.publishing.channels import ChannelEdit, NewChannel
 from video_manager.publishing.service import LocalTime, NewTime
+from video_manager.repository import Repository
 
 S = PublicationState
 MONDAY = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
@@ -70,6 +72,10 @@ class Pair:
 
     async def publication(self, id: str) -> Publication:
         return await self.first.publication(id)
+
+    @property
+    def timetables(self) -> Repository[Timetable]:
+        return self.first.publishing.service._planner._timetables
 
     @property
     def went_out(self) -> list[datetime]:
@@ -178,7 +184,7 @@ async def test_without_limits_nothing_is_asked_of_a_timetable(pair: Pair) -> Non
         await pair.create(channel, number, MONDAY)
     await pair.run(MONDAY)
     assert pair.went_out == [MONDAY] * 3
-    timetable = (await pair.first.publishing.repositories[-1].load(channel)).value
+    timetable = (await pair.timetables.load(channel)).value
     assert timetable.turns == ()  # made when the schedule was saved
 
 
@@ -249,7 +255,7 @@ async def test_one_that_went_out_gets_no_slot(pair: Pair) -> None:
     await pair.run(MONDAY)
     with pytest.raises(InvalidTransition):
         await pair.first.publishing.service.reschedule(RITA, id, NEXT)
-    assert (await pair.first.publishing.repositories[-1].load(channel)).value.turns == ()
+    assert (await pair.timetables.load(channel)).value.turns == ()
 
 
 # ---- missed times -----------------------------------------------------------------------------------------------
