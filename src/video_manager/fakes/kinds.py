@@ -2,6 +2,7 @@
 
 from video_manager.fakes.bluesky import BlueskyFake
 from video_manager.fakes.discord import DiscordFake
+from video_manager.fakes.linkedin import LinkedInFake
 from video_manager.fakes.meta import MetaFake
 from video_manager.fakes.network import Fake
 from video_manager.fakes.peertube import PeerTubeFake
@@ -17,4 +18,5 @@ FAKES: tuple[type[Fake], ...] = (
     TelegramFake,
     TikTokFake,
     YouTubeFake,
+    LinkedInFake,
 )

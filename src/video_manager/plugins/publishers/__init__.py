@@ -4,6 +4,7 @@ from video_manager.plugins.publishers.bluesky import BlueskyPublisher
 from video_manager.plugins.publishers.discord import DiscordPublisher, DiscordWebhookPublisher
 from video_manager.plugins.publishers.folder import FolderPublisher
 from video_manager.plugins.publishers.instagram import InstagramPublisher
+from video_manager.plugins.publishers.linkedin import LinkedInPagePublisher, LinkedInPublisher
 from video_manager.plugins.publishers.peertube import PeerTubePublisher
 from video_manager.plugins.publishers.site import SitePublisher
 from video_manager.plugins.publishers.telegram import TelegramPublisher
@@ -21,4 +22,6 @@ PUBLISHERS = (
     TelegramPublisher,
     TikTokPublisher,
     YouTubePublisher,
+    LinkedInPublisher,
+    LinkedInPagePublisher,
 )
