@@ -148,10 +148,11 @@ class InstagramPublisher(Publisher[InstagramOptions]):
             status = await graph.get(earlier["container"], fields="status_code,video_status")
         except (UploadGone, Unseen):
             return None
+        if status["status_code"] not in ("IN_PROGRESS", "FINISHED"):
+            return None
         phase = status.get("video_status", {}).get("uploading_phase", {})
-        if status["status_code"] == "FINISHED" or phase.get("status") == "complete":
-            return earlier, None
-        return (earlier, bytes_there(phase)) if status["status_code"] == "IN_PROGRESS" else None
+        has_all = status["status_code"] == "FINISHED" or phase.get("status") == "complete"
+        return earlier, None if has_all else bytes_there(phase)
 
     async def _begun(self, post: Post, graph: Graph, context: PublisherContext) -> Handle:
         account = str(context.account["id"])
