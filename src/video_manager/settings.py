@@ -151,6 +151,11 @@ class Settings(BaseSettings):
         "because only administrators make channels. Never the data folder itself.",
     )
     schedule_tick_seconds: float = Field(0.5, gt=0, description="How often due publications are looked for.")
+    stage_ahead_seconds: float = Field(
+        1800.0,
+        ge=0,
+        description="How long before its time a publication is uploaded, where the platform keeps it unpublished.",
+    )
     publish_timeout_seconds: float = Field(3600.0, gt=0, description="One upload attempt ends here.")
 
     credential_keys: SecretStr | None = Field(

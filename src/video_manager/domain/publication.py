@@ -27,8 +27,8 @@ from video_manager.errors import InvalidTransition, LeaseLost
 __all__ = [
     "Approved", "Attempt", "Channel", "Failure", "HistoryEntry", "Outcome", "Publication", "PublicationState",
     "Withdrawal", "arm", "begin_asking", "cancel", "claim", "create", "doubt", "expire", "fail", "fill", "hand_back",
-    "instant_of", "mark_absent", "mark_pending", "mark_unknown", "postpone", "publish", "renew", "require_action",
-    "reschedule", "resolve", "retry", "save_handle", "take_down", "tombstone", "wait_for_limit", "withdraw",
+    "instant_of", "is_early", "mark_absent", "mark_pending", "mark_unknown", "postpone", "publish", "renew",
+    "require_action", "reschedule", "resolve", "retry", "save_handle", "stage", "take_down", "tombstone", "wait_for_limit", "withdraw",
 ]  # fmt: skip
 
 KEPT_ATTEMPTS = 50
@@ -117,11 +117,12 @@ def fill(publication: Publication, created: Publication) -> Publication:
 # ---- the worker's way ---------------------------------------------------------------------------------------
 
 
-def claim(publication: Publication, worker: str, now: Instant) -> Publication:
-    """A due publication becomes the worker's; a new attempt begins."""
+def claim(publication: Publication, worker: str, now: Instant, early: timedelta = timedelta(0)) -> Publication:
+    """A due publication becomes the worker's; a new attempt begins. One that is due in less than `early` may be
+    uploaded already; it is armed only when its time has come."""
     if publication.state is not PublicationState.SCHEDULED or publication.in_doubt:
         raise _refuse(publication, "claimed")
-    if publication.due_at is None or publication.due_at > now:
+    if publication.due_at is None or publication.due_at > now + early:
         raise InvalidTransition(f"publication {publication.id} is not due before {publication.due_at}")
     number = publication.attempt.number + 1 if publication.attempt else 1
     attempt = Attempt(number=number, worker=worker, started_at=now, stage="starting")
@@ -149,8 +150,28 @@ def arm(publication: Publication, number: int, now: Instant) -> Publication:
     attempt = _unarmed(publication, number)
     if attempt.handle is None:
         raise InvalidTransition(f"attempt {number} of publication {publication.id} has no stored handle to ask about")
+    if is_early(publication, now):
+        raise InvalidTransition(f"publication {publication.id} is not to be public before {publication.publish_at}")
     armed = attempt.with_(armed_at=now, progress=1.0, stage="publishing")
     return publication.with_(attempts=_put(publication, armed), updated_at=now)
+
+
+def is_early(publication: Publication, now: Instant) -> bool:
+    """Whether the time that was asked for has not come."""
+    return publication.publish_at is not None and now < publication.publish_at
+
+
+def stage(publication: Publication, number: int, now: Instant) -> Publication:
+    """Everything is uploaded and nothing public: the publishing call is made at its time, by another attempt that goes
+    on with the stored handle."""
+    attempt = _unarmed(publication, number)
+    if attempt.handle is None:
+        raise InvalidTransition(f"attempt {number} of publication {publication.id} has uploaded nothing")
+    attempts = _put(publication, attempt.with_(outcome=Outcome.STAGED, ended_at=now, progress=1.0, stage="uploaded"))
+    return publication.with_(
+        state=PublicationState.SCHEDULED, attempts=attempts, due_at=publication.publish_at or now, tries=0, crashes=0,
+        error=None, updated_at=now,
+    )  # fmt: skip
 
 
 def publish(

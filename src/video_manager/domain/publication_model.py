@@ -44,6 +44,8 @@ class Outcome(StrEnum):
     FAILED = "failed"
     EXPIRED = "expired"
     HANDED_BACK = "handed back"
+    STAGED = "staged"
+    """Uploaded ahead of its time, and not public."""
     CANCELLED = "cancelled"
     WITHDRAWN = "withdrawn"
 
@@ -160,6 +162,11 @@ class Publication(Frozen):
     def in_doubt(self) -> bool:
         """Armed and not known to be published or absent: it must never be sent again."""
         return self.attempt is not None and self.attempt.in_doubt
+
+    @property
+    def staged(self) -> bool:
+        """Uploaded ahead of its time: what remains is the publishing call."""
+        return self.attempt is not None and self.attempt.outcome is Outcome.STAGED
 
     @property
     def active(self) -> bool:

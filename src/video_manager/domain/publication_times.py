@@ -18,7 +18,8 @@ def is_missed(publication: Publication, policy: PostingPolicy, now: Instant) -> 
     was made to wait is late only after the time it waits for."""
     if publication.publish_at is None or publication.due_at is None:
         return False
-    return now > publication.due_at + timedelta(minutes=policy.grace_minutes)
+    # A try to upload ahead of the time may have failed, so that it is due before it.
+    return now > max(publication.due_at, publication.publish_at) + timedelta(minutes=policy.grace_minutes)
 
 
 def wait_for_turn(publication: Publication, until: Instant, why: str, now: Instant) -> Publication:

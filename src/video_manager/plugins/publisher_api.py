@@ -270,6 +270,9 @@ class Publisher(Plugin, ABC, Generic[OptionsT]):
     guide: ClassVar[str] = ""
     """What the operator must register first, in a sentence or two; shown before connecting."""
     remembers: ClassVar[bool] = True
+    keeps_hours: ClassVar[float] = 0.0
+    """How long the platform keeps what `upload` brought, unpublished. With some hours, uploading begins ahead of the
+    publication's time, and at its time only the publishing call is left; 0: it begins at its time."""
     deletes: ClassVar[bool] = True
     """Whether a post can be taken down through the platform's API."""
     publish_timeout_seconds: ClassVar[float] = 60.0

@@ -68,6 +68,16 @@ class Ledger:
             return []
         return await self._due((PublicationState.SCHEDULED.value,), limit, channel_ids)
 
+    async def due_soon(self, until: datetime, limit: int = 100) -> list[Loaded[Publication]]:
+        """Scheduled ones whose time comes by then and that nobody has uploaded yet."""
+        soon = (Where("due_at", Op.GT, instant_text(self._clock.now())), Where("due_at", Op.LE, instant_text(until)))
+        found = await self._publications.find(Query(soon, order_by="due_at", limit=limit))
+        return [
+            loaded for loaded in found
+            if loaded.value.state is PublicationState.SCHEDULED and not loaded.value.staged
+            and loaded.value.due_at == loaded.value.publish_at
+        ]  # fmt: skip
+
     async def due_questions(self, limit: int = 20) -> list[Loaded[Publication]]:
         """Armed ones about which the platform is to be asked now."""
         return await self._due(ASKED_STATES, limit)

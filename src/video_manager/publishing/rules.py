@@ -30,6 +30,8 @@ class PublishingRules:
     grace_seconds: float = 10.0
     upload_timeout_seconds: float = 3600.0
     ask_timeout_seconds: float = 60.0
+    stage_ahead_seconds: float = 1800.0
+    """How long before its time a publication is uploaded, where the platform keeps it unpublished; 0: never."""
     slots: int = 2
     """Uploads at once in this process."""
     max_crashes: int = 8
@@ -61,6 +63,7 @@ class PublishingRules:
             grace_seconds=settings.grace_seconds,
             upload_timeout_seconds=settings.publish_timeout_seconds,
             max_crashes=settings.max_crashes,
+            stage_ahead_seconds=settings.stage_ahead_seconds,
         )
 
     def retry_delay(self, tries: int) -> timedelta:

@@ -8,9 +8,11 @@ import logging
 import os
 import socket
 from collections.abc import Coroutine
+from datetime import timedelta
 from typing import Any
 
 from video_manager.domain import publication as rules
+from video_manager.domain.channel import Channel
 from video_manager.domain.publication import Publication
 from video_manager.errors import InvalidTransition
 from video_manager.lease_watch import LeaseWatch
@@ -42,6 +44,7 @@ class Scheduler:
         self._worker = worker or f"{socket.gethostname()}:{os.getpid()}"
         self._leases = LeaseWatch(settings.lease_seconds, clock)
         self._leases_at = float("-inf")
+        self._staged_at = float("-inf")
         self._uploads: dict[str, asyncio.Task[None]] = {}
         self._questions: dict[str, asyncio.Task[None]] = {}
         self._running: dict[str, Running] = {}
@@ -100,6 +103,7 @@ class Scheduler:
         """Look once, and start what is to be done."""
         await self._watch_leases()
         await self._start_uploads()
+        await self._start_staging()
         for loaded in await self._ledger.due_questions():
             if loaded.value.id not in self._questions:
                 self._spawn(self._questions, loaded.value.id, self._asker.run(loaded.value))
@@ -111,29 +115,59 @@ class Scheduler:
             await asyncio.sleep(0)
 
     async def _start_uploads(self) -> None:
-        free = self._settings.slots - len(self._uploads)
-        if free < 1:
+        if self._free < 1:
             return
         channels = await self._channels.running()
-        for loaded in await self._ledger.due_uploads(list(channels), free):
+        for loaded in await self._ledger.due_uploads(list(channels), self._free):
             publication = loaded.value
             if publication.id in self._uploads:
                 continue
             channel = channels[publication.content.channel_id]
+            if rules.is_early(publication, self._clock.now()):
+                await self._claim(publication, channel)  # another try to upload it ahead of its time
+                continue
             try:
                 if not await self._planner.admits(publication, channel):
                     self._woken.set()  # it has another time now, and others may stand behind it
                     continue
-                claimed = (await self._ledger.move(publication.id, self._claim)).value
             except InvalidTransition:
-                continue  # another scheduler was faster, or a person moved it
-            self._checkpoint("claimed")
-            running = Running(claimed, claimed.attempts[-1].number)
-            self._running[claimed.id] = running
-            self._spawn(self._uploads, claimed.id, self._uploader.run(running, channel))
+                continue  # a person moved it
+            await self._claim(publication, channel)
 
-    def _claim(self, publication: Publication) -> Publication:
-        return rules.claim(publication, self._worker, self._clock.now())
+    async def _claim(self, publication: Publication, channel: Channel, early: timedelta = timedelta(0)) -> None:
+        """Without effect when another scheduler was faster, or a person moved it."""
+        try:
+            claimed = (
+                await self._ledger.move(
+                    publication.id, lambda it: rules.claim(it, self._worker, self._clock.now(), early)
+                )
+            ).value
+        except InvalidTransition:
+            return
+        self._checkpoint("claimed")
+        running = Running(claimed, claimed.attempts[-1].number)
+        self._running[claimed.id] = running
+        self._spawn(self._uploads, claimed.id, self._uploader.run(running, channel))
+
+    async def _start_staging(self) -> None:
+        """Upload what is due soon, where the platform keeps it unpublished; what is due now goes first."""
+        ahead, now = self._settings.stage_ahead_seconds, self._clock.monotonic()
+        if not ahead or now - self._staged_at < self._settings.renew_seconds or self._free < 1:
+            return
+        self._staged_at = now
+        soon = await self._ledger.due_soon(self._clock.now() + timedelta(seconds=ahead))
+        channels = await self._channels.running() if soon else {}
+        for publication in (loaded.value for loaded in soon):
+            channel = channels.get(publication.content.channel_id)
+            if channel is None or publication.id in self._uploads or self._free < 1:
+                continue
+            early = min(timedelta(hours=self._channels.keeps_hours(channel) / 2), timedelta(seconds=ahead))
+            if publication.due_at is not None and publication.due_at <= self._clock.now() + early:
+                await self._claim(publication, channel, early)
+
+    @property
+    def _free(self) -> int:
+        return self._settings.slots - len(self._uploads)
 
     async def _watch_leases(self) -> None:
         now = self._clock.monotonic()

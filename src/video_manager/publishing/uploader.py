@@ -83,6 +83,7 @@ class Uploader:
         self._settings = settings
         self._hint = hint
         self._checkpoint = checkpoint
+        self._asking = asyncio.Lock()
 
     async def run(self, running: Running, channel: Channel) -> None:
         """Work on a claimed publication until its attempt has ended, keeping its lease meanwhile."""
@@ -118,6 +119,10 @@ class Uploader:
                 handle = await platform.upload(post)
                 await self._save_handle(running, handle)
                 self._checkpoint("uploaded")
+            if rules.is_early(running.publication, self._clock.now()):
+                await self._move(running, lambda it: rules.stage(it, running.number, self._clock.now()))
+                self._checkpoint("staged")
+                return
             published = await self._publish(running, platform, post, handle)
             self._checkpoint("published")
             await self._record(running, published)
@@ -219,10 +224,19 @@ class Uploader:
         elif kind is Failure.PERMANENT:
             await self._move(running, lambda it: rules.fail(it, number, text, now))
         elif kind is Failure.ACTION_REQUIRED:
-            await self._move(running, lambda it: rules.require_action(it, number, text, now))
-            await self._channels.pause_for(channel.id, text)
+            await self._ask_a_person(running, channel, text)
         else:
             await self._move(running, lambda it: self._postponed(it, number, text, error))
+
+    async def _ask_a_person(self, running: Running, channel: Channel, text: str) -> None:
+        """Once a channel: those that were under way beside the first one wait behind it."""
+        number, now = running.number, self._clock.now()
+        async with self._asking:
+            if (await self._channels.of_publication(channel.id)).paused:
+                await self._move(running, lambda it: rules.hand_back(it, number, now))
+            else:
+                await self._move(running, lambda it: rules.require_action(it, number, text, now))
+                await self._channels.pause_for(channel.id, text)
 
     async def _refused(self, running: Running, channel: Channel, cause: WorkError) -> None:
         """The platform itself said that nothing was made: there is nothing to ask."""

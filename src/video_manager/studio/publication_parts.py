@@ -33,7 +33,8 @@ def when_text(visit: Visit, publication: Publication) -> str:
         return f"Published {time_text(publication.published_at, visit.zone)}"
     at = publication.publish_at or publication.due_at
     if publication.state is PublicationState.SCHEDULED and at is not None:
-        return f"Goes out {time_text(at, visit.zone)}"
+        ready = ", uploaded already" if publication.staged else ""
+        return f"Goes out {time_text(at, visit.zone)}{ready}"
     return f"Since {time_text(publication.updated_at, visit.zone)}"
 
 

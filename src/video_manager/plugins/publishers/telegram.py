@@ -66,6 +66,7 @@ class TelegramPublisher(Publisher[TelegramOptions]):
     PostOptions = TelegramPostOptions
     limits = PlatformLimits(max_size_bytes=MOST_BYTES_OWN_SERVER)
     remembers = False
+    keeps_hours = 24.0
     guide = "Make a bot with @BotFather and make it an administrator of your channel with the right to post."
     publish_timeout_seconds: ClassVar[float] = 900.0
     """Without a staging chat the bytes go with the publishing call."""
