@@ -3,7 +3,7 @@ document; the rest (sessions, states, allowances, locked privacy) is as the docu
 
 import hashlib
 import secrets
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from email.message import Message
 from email.parser import BytesParser
@@ -123,7 +123,7 @@ class YouTubeFake(Fake):
             "contentDetails": {"relatedPlaylists": {"uploads": UPLOADS}},
             "status": {"longUploadsStatus": "allowed" if self.is_verified else "eligible"},
         }
-        item = {"kind": "youtube#channel", "id": asked.owner, **{part: known[part] for part in asked.parts}}
+        item = {"kind": "youtube#channel", "id": asked.owner, **_chosen(known, asked.parts)}
         if not self.has_channel:
             return self._list(asked, "channel", None)
         return self._list(asked, "channel", [item])
@@ -139,9 +139,12 @@ class YouTubeFake(Fake):
     async def _playlists(self, asked: _Asked) -> Response:
         found = [(id, self.playlists[id]) for id in asked.ids() if id in self.playlists]
         items = [
-            {"kind": "youtube#playlist", "id": id, "snippet": {"channelId": one.owner, "title": one.title}}
+            {
+                "kind": "youtube#playlist", "id": id,
+                **_chosen({"snippet": {"channelId": one.owner, "title": one.title}}, asked.parts),
+            }
             for id, one in found
-        ]
+        ]  # fmt: skip
         return self._list(asked, "playlist", items)
 
     async def _playlist_items(self, asked: _Asked) -> Response:
@@ -279,6 +282,10 @@ class YouTubeFake(Fake):
         video = self._own(asked, wanted.get("videoId", ""))
         playlist.video_ids.append(video.id)
         return self._discovery.answer(asked.method, _playlist_item(snippet["playlistId"], video))
+
+
+def _chosen(known: Mapping[str, Any], parts: list[str]) -> dict[str, Any]:
+    return {part: known[part] for part in parts if part in known}
 
 
 def _playlist_item(playlist: str, video: Video) -> dict[str, Any]:

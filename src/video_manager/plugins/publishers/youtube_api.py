@@ -21,6 +21,9 @@ API = "https://www.googleapis.com/youtube/v3"
 UPLOAD_API = "https://www.googleapis.com/upload/youtube/v3"
 READ_UNITS, WRITE_UNITS, CAPTIONS_UNITS = 1, 50, 400
 
+SESSION_GONE = (404, 410)
+SESSION_ANSWERS = (200, 201, 308, *SESSION_GONE)
+
 _DAY_SECONDS, _HOUR_SECONDS = 86400.0, 3600.0
 _BOUNDARY = "video-manager-part"
 _LONGEST_REASON = 100
@@ -67,6 +70,12 @@ class YouTube:
         self._context = context
         self.api = Api(context, TITLE, lambda answer: fault_of(answer, context.now()))
         self._extras = Api(context, TITLE, lambda answer: fault_of_extra(answer, context.now()))
+
+    async def at_session(self, session: str, **call: Any) -> httpx.Response:
+        """A PUT to an upload's address, with which anybody could upload: no error repeats it."""
+        hidden = (session, httpx.URL(session).query.decode())
+        api = Api(self._context, TITLE, lambda answer: fault_of(answer, self._context.now()), hidden=hidden)
+        return await api.call("PUT", session, ok=SESSION_ANSWERS, **call)
 
     async def read(self, resource: str, part: str, **parameters: str) -> list[dict[str, Any]]:
         """The items of a list: `resource` as in `videos`, 1 unit. A list that is not there (404) has none."""

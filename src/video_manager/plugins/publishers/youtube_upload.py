@@ -15,7 +15,7 @@ import httpx
 from video_manager.errors import LimitReached, PermanentError, RetryableError
 from video_manager.plugins.api import Post, PublisherContext
 from video_manager.plugins.platform_http import file_bytes
-from video_manager.plugins.publishers.youtube_api import UPLOAD_API, UPLOADS_QUOTA, YouTube, unread
+from video_manager.plugins.publishers.youtube_api import SESSION_GONE, UPLOAD_API, UPLOADS_QUOTA, YouTube, unread
 
 GRANULE_BYTES = 256 * 1024
 CHUNK_BYTES = 32 * GRANULE_BYTES
@@ -24,8 +24,6 @@ MOST_STALLS = 5
 """So often in a row a chunk may go wrong; then the ledger tries again later."""
 LOOKED_AT = 50
 _NEW = timedelta(hours=1)
-_GOING = (200, 201, 308, 404, 410)
-_GONE = (404, 410)
 _LOST = ("failed", "rejected", "deleted")
 
 
@@ -87,7 +85,7 @@ class VideoUpload:
 
     async def _ask(self, session: str) -> Standing:
         headers = {"Content-Range": f"bytes */{self._size}", "Content-Length": "0"}
-        return self._standing(await self._youtube.api.call("PUT", session, headers=headers, ok=_GOING))
+        return self._standing(await self._youtube.at_session(session, headers=headers))
 
     async def _send(self, session: str, offset: int) -> str:
         stalls, is_certain = 0, True
@@ -121,15 +119,13 @@ class VideoUpload:
 
         headers = {"Content-Range": f"bytes {offset}-{offset + length - 1}/{size}", "Content-Length": str(length)}
         stream = file_bytes(self._post.video, offset, length, sent)
-        standing = self._standing(
-            await self._youtube.api.call("PUT", session, headers=headers, stream=stream, ok=_GOING)
-        )  # fmt: skip
+        standing = self._standing(await self._youtube.at_session(session, headers=headers, stream=stream))
         if standing.offset is not None and standing.offset <= offset:
             raise RetryableError("YouTube took none of the last bytes")
         return standing
 
     def _standing(self, answer: httpx.Response) -> Standing:
-        if answer.status_code in _GONE:
+        if answer.status_code in SESSION_GONE:
             return Standing()
         if answer.status_code == 308:
             stored = re.fullmatch(r"bytes=0-(\d{1,15})", answer.headers.get("Range", ""))
