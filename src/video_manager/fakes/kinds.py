@@ -8,6 +8,7 @@ from video_manager.fakes.network import Fake
 from video_manager.fakes.peertube import PeerTubeFake
 from video_manager.fakes.telegram import TelegramFake
 from video_manager.fakes.tiktok import TikTokFake
+from video_manager.fakes.vimeo import VimeoFake
 from video_manager.fakes.youtube import YouTubeFake
 
 FAKES: tuple[type[Fake], ...] = (
@@ -19,4 +20,5 @@ FAKES: tuple[type[Fake], ...] = (
     TikTokFake,
     YouTubeFake,
     LinkedInFake,
+    VimeoFake,
 )

@@ -9,6 +9,7 @@ from video_manager.plugins.publishers.peertube import PeerTubePublisher
 from video_manager.plugins.publishers.site import SitePublisher
 from video_manager.plugins.publishers.telegram import TelegramPublisher
 from video_manager.plugins.publishers.tiktok import TikTokPublisher
+from video_manager.plugins.publishers.vimeo import VimeoPublisher
 from video_manager.plugins.publishers.youtube import YouTubePublisher
 
 PUBLISHERS = (
@@ -24,4 +25,5 @@ PUBLISHERS = (
     YouTubePublisher,
     LinkedInPublisher,
     LinkedInPagePublisher,
+    VimeoPublisher,
 )

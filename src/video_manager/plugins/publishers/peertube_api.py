@@ -18,8 +18,8 @@ POLL_SECONDS = 5.0
 LONGEST_WAIT_SECONDS = 60.0
 QUOTA_SECONDS = 3600.0
 """The server does not say when there is room again (a day's quota, or somebody makes room)."""
-MOST_BREAKS = 4
-"""Connections that break one after the other without a byte of progress."""
+MOST_STALLS = 4
+"""So often in a row a part may go wrong; then the ledger tries again later."""
 PAGE = 100
 MOST_PAGES = 20
 PUBLISHED, TRANSCODING_FAILED, MOVE_FAILED = 1, 7, 8
@@ -123,7 +123,7 @@ class PeerTube:
 
         Of a session that had `begun`, and after every connection that breaks, the server is asked where it stands."""
         answer = await self._where(session, post.video_bytes) if begun else None
-        at = breaks = 0
+        at = stalls = 0
         while answer is None or answer.status_code in (308, 503):
             if answer is not None and answer.status_code == 503:
                 self._context.progress(0.9, "PeerTube takes the video in")
@@ -131,15 +131,14 @@ class PeerTube:
                 answer = await self._where(session, post.video_bytes)
                 continue
             reached = 0 if answer is None else stored(answer)
-            breaks, at = (0 if reached > at else breaks), reached
+            stalls, at = (0 if reached > at else stalls + 1), reached
+            if stalls > MOST_STALLS:
+                raise RetryableError(f"PeerTube takes no more of the upload after {at} bytes")
             try:
                 answer = await self._chunk(session, post, at)
             except LimitReached:
                 raise
             except RetryableError:
-                breaks += 1
-                if breaks > MOST_BREAKS:
-                    raise
                 await self._context.sleep(POLL_SECONDS)
                 answer = await self._where(session, post.video_bytes)
         return None if answer.status_code == 404 else str(answer.json()["video"]["uuid"])
