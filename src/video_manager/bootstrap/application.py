@@ -19,6 +19,7 @@ from video_manager.manager.routes import router as manager_router
 from video_manager.manager.sent_results import SentResults
 from video_manager.manager.worker_desk import WorkerDesk
 from video_manager.notifications.routes import router as notifications_router
+from video_manager.publishing.calendar_routes import calendar_router
 from video_manager.publishing.routes import api_router as publishing_router
 from video_manager.publishing.site.routes import public_router
 from video_manager.settings import Settings
@@ -50,7 +51,10 @@ def build_application(system: System, *, workers: bool, studio: bool = True) -> 
                 notifications_router(system.notifications.service),
                 analytics_router(system.analytics.service),
             ),
-            public_routers=(public_router(system.publishing.site),),
+            public_routers=(
+                public_router(system.publishing.site),
+                calendar_router(system.publishing.calendar, system.access.calendars.actor_of),
+            ),
             lifespan=(lambda: _running(system, workers=workers),),
         )
     )

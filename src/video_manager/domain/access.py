@@ -68,6 +68,8 @@ class User(Frozen):
     password_hash: str
     session_epoch: int = 0
     email: str | None = None
+    calendar_sha256: str | None = None
+    """Of the secret in the address of their calendar; None: they have none."""
     disabled: bool = False
     created_at: Instant
 

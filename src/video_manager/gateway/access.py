@@ -12,6 +12,7 @@ from video_manager.domain.access import SYSTEM, Actor, Role, User
 from video_manager.domain.model import derived_id
 from video_manager.errors import InvalidInput, SettingsError, Unauthenticated
 from video_manager.gateway.audit import AuditLog
+from video_manager.gateway.calendar_tokens import CalendarTokens
 from video_manager.gateway.keys import Keys
 from video_manager.gateway.passwords import Passwords, check_new_password
 from video_manager.gateway.sessions import TOKEN, Session, Sessions, session_id
@@ -47,6 +48,7 @@ class AccessService:
         self.audit = AuditLog(store, clock)
         self.users = Users(store, self.audit, self._passwords, clock, self._turns, self.forget_checks)
         self.keys = Keys(store, self.audit, clock, self.forget_checks)
+        self.calendars = CalendarTokens(self.users, self.audit, settings.base_url)
 
     async def open(self) -> None:
         """Make the collections if they are missing."""

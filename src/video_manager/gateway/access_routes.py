@@ -62,6 +62,13 @@ class PasswordChange(_In):
     new_password: NewPassword
 
 
+class CalendarOut(BaseModel):
+    """`address` is shown once, when it is made."""
+
+    active: bool
+    address: str | None = None
+
+
 class KeyOut(BaseModel):
     """`prefix` recognises the key: it starts with `vm_PREFIX_`."""
 
@@ -120,6 +127,21 @@ def _me_routes(access: AccessService) -> APIRouter:
         """Ends every session of yours but this one."""
         cookie = request.session if TOKEN in request.session else None
         await access.change_password(actor, cookie, body.current_password, body.new_password, client_address(request))
+
+    @router.get("/me/calendar")
+    async def calendar(actor: CurrentActor) -> CalendarOut:
+        """Whether your calendar has an address."""
+        return CalendarOut(active=await access.calendars.has_one(actor))
+
+    @router.post("/me/calendar", status_code=201)
+    async def make_calendar(actor: CurrentActor) -> CalendarOut:
+        """A new secret address to subscribe to; the one before stops working."""
+        return CalendarOut(active=True, address=await access.calendars.make(actor))
+
+    @router.delete("/me/calendar", status_code=204)
+    async def end_calendar(actor: CurrentActor) -> None:
+        """Your address stops working."""
+        await access.calendars.end(actor)
 
     return router
 

@@ -137,6 +137,12 @@ class Users:
         self._on_change()
         return changed
 
+    async def keep_calendar(self, actor: Actor, sha256: str | None) -> None:
+        """Replace the secret of the actor's own calendar address. Raises Forbidden for who is no user account."""
+        if await self._users.get(actor.id) is None:
+            raise Forbidden(f"{actor.name} is no user account and has no calendar; sign in as a person")
+        await self._users.change(actor.id, lambda user: user.with_(calendar_sha256=sha256))
+
     # ---- for sign-in and the first start; no actor yet ---------------------------------------------------
 
     async def by_name(self, name: str) -> User | None:

@@ -19,6 +19,7 @@ from video_manager.publishing.access.service import AccessService
 from video_manager.publishing.access.tokens import Tokens
 from video_manager.publishing.access.vault import CREDENTIALS, Credential, Vault
 from video_manager.publishing.asker import Asker
+from video_manager.publishing.calendar_feed import CalendarFeed
 from video_manager.publishing.channels import CHANNELS, ChannelService
 from video_manager.publishing.context import Surroundings
 from video_manager.publishing.forecast import Forecast
@@ -54,6 +55,7 @@ class Publishing:
     site_counts: SiteCounts
     media: MediaTool
     scheduler: Scheduler
+    calendar: CalendarFeed
     shelves: Site
     repositories: tuple[
         Repository[Publication], Repository[Channel], Repository[SitePage], Repository[Visit], Repository[Credential],
@@ -127,6 +129,7 @@ def build_publishing(
         site_counts=counts,
         media=FfmpegTool(lambda _fraction, _stage: None),
         scheduler=scheduler,
+        calendar=CalendarFeed(publications, channels, clock, rules.base_url),
         shelves=shelves,
         repositories=(publications, channel_documents, pages, visits, credentials, quota_uses, timetables),
         http=http,

@@ -51,6 +51,9 @@ TABLE: dict[str, Rule] = {
     "GET /api/v1/me": Rule(EVERYBODY),
     # With a key nobody: it is no account and has no password. Signed-in people are tested in test_signing_in.
     "POST /api/v1/me/password": Rule(NOBODY, json={"current_password": "x", "new_password": "long enough now"}),
+    "GET /api/v1/me/calendar": Rule(EVERYBODY),
+    "POST /api/v1/me/calendar": Rule(NOBODY),
+    "DELETE /api/v1/me/calendar": Rule(NOBODY),
     "GET /api/v1/users": ADMIN,
     "POST /api/v1/users": Rule(ADMIN.roles, json={"name": "new", "password": "long enough now", "role": "viewer"}),
     "GET /api/v1/users/{user_id}": ADMIN,

@@ -1,6 +1,6 @@
 """Who may use the routes of all services: the gateway's own table and theirs."""
 
-from tests.integration.gateway.access_table import TABLE, Rule, who_may
+from tests.integration.gateway.access_table import EVERYBODY, TABLE, Rule, who_may
 
 from video_manager.domain.access import Right
 
@@ -58,9 +58,17 @@ SYSTEM_TABLE: dict[str, Rule] = TABLE | {
     f"GET {API}/channels/{{id}}": VIEW,
     f"PATCH {API}/channels/{{id}}": Rule(CHANNELS, json={"name": "Other"}),
     f"DELETE {API}/channels/{{id}}": Rule(CHANNELS),
+    f"POST {API}/channels/{{id}}/reconnect": Rule(CHANNELS, json={"connection": "c"}),
+    f"GET {API}/platforms/{{platform}}/app": Rule(CHANNELS),
+    f"PUT {API}/platforms/{{platform}}/app": Rule(ADMINISTER, json={"client_id": "i", "client_secret": "s"}),
+    f"POST {API}/platforms/{{platform}}/connections": Rule(CHANNELS, json={}),
+    f"GET {API}/platforms/{{platform}}/connections/{{id}}": Rule(CHANNELS),
+    f"POST {API}/credentials/rotate": Rule(ADMINISTER, json={}),
     f"GET {API}/publications": VIEW,
     f"POST {API}/publications": Rule(PUBLISH.roles, json={"video_id": "v", "version": 1, "channel_id": "c"}),
     f"GET {API}/publications/plan": VIEW,
+    # who has the token; without it there is no such page
+    "GET /calendar.ics": Rule(EVERYBODY, public=True),
     f"GET {API}/publications/{{id}}": VIEW,
     f"PATCH {API}/publications/{{id}}": Rule(PUBLISH.roles, json={"publish_at": None}),
     f"POST {API}/publications/{{id}}/cancel": PUBLISH,
