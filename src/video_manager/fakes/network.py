@@ -35,8 +35,8 @@ class Call:
 
 @dataclass
 class Fault:
-    """What goes wrong with the calls it fits: those whose "METHOD host/path" the pattern finds, or the one with that
-    number.
+    """What goes wrong with the calls it fits: those whose "METHOD host/path", with or without its query, the pattern
+    finds, or the one with that number.
 
     `before`: the connection breaks before the platform has acted. `after`: it has acted, and its answer is lost.
     `answer`: it does not act and gives this answer. `happens` is called at that moment (a test kills a process there).
@@ -55,7 +55,7 @@ class Fault:
     def fits(self, call: Call) -> bool:
         if self.times < 1 or (self.number is not None and self.number != call.number):
             return False
-        return re.search(self.pattern, call.text) is not None
+        return any(re.search(self.pattern, text) for text in (call.text, f"{call.text}?{call.query}"))
 
 
 @dataclass

@@ -2,6 +2,7 @@
 
 from video_manager.plugins.publishers.bluesky import BlueskyPublisher
 from video_manager.plugins.publishers.discord import DiscordPublisher, DiscordWebhookPublisher
+from video_manager.plugins.publishers.facebook import FacebookPublisher
 from video_manager.plugins.publishers.folder import FolderPublisher
 from video_manager.plugins.publishers.instagram import InstagramPublisher
 from video_manager.plugins.publishers.linkedin import LinkedInPagePublisher, LinkedInPublisher
@@ -10,6 +11,7 @@ from video_manager.plugins.publishers.site import SitePublisher
 from video_manager.plugins.publishers.telegram import TelegramPublisher
 from video_manager.plugins.publishers.tiktok import TikTokPublisher
 from video_manager.plugins.publishers.vimeo import VimeoPublisher
+from video_manager.plugins.publishers.x import XPublisher
 from video_manager.plugins.publishers.youtube import YouTubePublisher
 
 PUBLISHERS = (
@@ -18,6 +20,7 @@ PUBLISHERS = (
     BlueskyPublisher,
     DiscordPublisher,
     DiscordWebhookPublisher,
+    FacebookPublisher,
     InstagramPublisher,
     PeerTubePublisher,
     TelegramPublisher,
@@ -26,4 +29,5 @@ PUBLISHERS = (
     LinkedInPublisher,
     LinkedInPagePublisher,
     VimeoPublisher,
+    XPublisher,
 )

@@ -61,11 +61,13 @@ class Graph:
     async def get(self, path: str, **parameters: Any) -> Mapping[str, Any]:
         return await self._json("GET", path, params=parameters)
 
-    async def post(self, path: str, fields: Mapping[str, Any], *, publishes: bool = False) -> Mapping[str, Any]:
+    async def post(
+        self, path: str, fields: Mapping[str, Any], *, publishes: bool = False, **parameters: str
+    ) -> Mapping[str, Any]:  # fmt: skip
         """Of a call that publishes, a refusal comes as NotPublished, unless Meta speaks of trouble of its own: that
         leaves open whether the call had its effect."""
         try:
-            return await self._json("POST", path, data=fields, publishes=publishes)
+            return await self._json("POST", path, data=fields, params=parameters or None, publishes=publishes)
         except NotPublished as refused:
             if isinstance(refused.cause, ServerTrouble):
                 raise refused.cause from refused
