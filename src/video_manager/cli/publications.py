@@ -4,6 +4,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
 from video_manager.cli.output import AsJson, local_time, note, out, print_items, print_json
 from video_manager.cli.reviews import At, Zone
@@ -21,11 +22,27 @@ class Answer(StrEnum):
     ABSENT = "absent"
 
 
+class _PublishGroup(TyperGroup):
+    """`publish ID ...` is short for `publish video ID ...`."""
+
+    def parse_args(self, ctx: typer.Context, args: list[str]) -> list[str]:  # type: ignore[override]
+        if args and args[0] not in self.commands and args[0] != "--help":
+            args = ["video", *args]
+        return super().parse_args(ctx, args)
+
+
+publishing = typer.Typer(
+    cls=_PublishGroup, no_args_is_help=True,
+    help="Publish an approved version to further channels (publish ID --channel NAME), or see what is planned.",
+)  # fmt: skip
+
+
 def register(app: typer.Typer) -> None:
-    app.command("publish")(publish)
+    app.add_typer(publishing, name="publish")
     app.add_typer(group, name="publications")
 
 
+@publishing.command("video")
 def publish(
     id: Annotated[str, typer.Argument(help="The approved video's id, or the beginning of it.")],
     channel: Annotated[list[str], typer.Option(help="The channel, by name or id; may be repeated.")],
@@ -58,6 +75,29 @@ def publish(
         out.print(f"{publication['id']}: {publication['state']}", markup=False)
     if embedded:
         note("It goes out when the system is started: video-manager up")
+
+
+@publishing.command("plan")
+def plan(
+    days: Annotated[int, typer.Option(min=1, max=60, help="How many days ahead.")] = 7,
+    as_json: AsJson = False,
+) -> None:
+    """A dry run: what will be published when, and what stands in the way."""
+
+    async def work(api: "Api") -> "Json":
+        return await api.get("publications", "plan", days=days)
+
+    found = with_api(work)
+    if as_json:
+        print_json(found)
+        return
+    columns: dict[str, Any] = {
+        "goes out": lambda item: local_time(item["expected_at"]) or "not by itself",
+        "asked for": lambda item: item["requested_local"] or local_time(item["publish_at"]) or "as soon as possible",
+        "title": "title", "channel": "channel_name",
+        "in the way": lambda item: "; ".join(conflict["text"] for conflict in item["conflicts"]),
+    }  # fmt: skip
+    print_items(found["items"], columns, as_json=False, none=f"Nothing is scheduled for the next {days} days.")
 
 
 @group.command("list")
