@@ -461,6 +461,26 @@ async def test_connecting_shows_the_channel(at: Alone) -> None:
     assert account.facts == {"uploads": fakes.UPLOADS, "long_uploads": "allowed"}
 
 
+def test_the_connection_outlives_the_hour_and_asks_for_no_more_than_is_used() -> None:
+    oauth = PUBLISHER.oauth
+    assert oauth is not None
+    # Without these Google gives no refresh token.
+    assert oauth.authorize_parameters == {"access_type": "offline", "prompt": "consent"}
+    assert oauth.needed == (fakes.FORCE_SSL,)
+    assert set(oauth.needed) < set(oauth.scopes)
+
+
+@pytest.mark.parametrize("answer", [{"items": [{"id": "x"}]}, {"items": [{"id": "x", "snippet": "?"}]}, []])
+async def test_an_answer_that_nobody_understands_is_asked_for_again(at: Alone, answer: Any) -> None:
+    post = at.post()
+    attempt = await at.uploaded(post)
+    at.network.faults.append(Fault("answer", "^GET .*/(channels|videos)", times=2, status=200, body=answer))
+    with pytest.raises(RetryableError, match="not understood"):
+        await PUBLISHER.connect(OPTIONS, attempt.context)
+    with pytest.raises(RetryableError, match="not understood"):
+        await PUBLISHER.ask(post, attempt.handle, OPTIONS, attempt.context)
+
+
 async def test_an_account_without_a_channel_or_without_the_right_cannot_be_connected(at: Alone) -> None:
     with pytest.raises(ActionRequiredError, match="every box"):
         await PUBLISHER.connect(OPTIONS, at.attempt(scopes=("openid",)).context)

@@ -29,13 +29,14 @@ from video_manager.plugins.api import (
     Quota,
 )
 from video_manager.plugins.platform_limits import beyond, fault
-from video_manager.plugins.publishers.youtube_api import RESET_ZONE, UNITS_QUOTA, UPLOADS_QUOTA, YouTube
+from video_manager.plugins.publishers.youtube_api import RESET_ZONE, UNITS_QUOTA, UPLOADS_QUOTA, YouTube, unread
 from video_manager.plugins.publishers.youtube_way import VideosWay
 
 MOST_THUMBNAIL_BYTES = 50 * 2**20
 MOST_CAPTIONS_BYTES = 100 * 2**20
 DESCRIPTION_BYTES = 5000
 TAGS_CHARACTERS = 500
+PRIVACIES = ("public", "unlisted", "private")
 UNVERIFIED_SECONDS = 15 * 60.0
 _SCOPE = "https://www.googleapis.com/auth"
 _LANGUAGE = re.compile(r"[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8}){0,3}")
@@ -98,16 +99,10 @@ class YouTubePublisher(Publisher[YouTubeOptions]):
         channels = await YouTube(context).read("channels", "snippet,contentDetails,status", mine="true")
         if not channels:
             raise ActionRequiredError("this Google account has no YouTube channel: make one, then connect again")
-        channel = channels[0]
-        snippet, handle = channel["snippet"], str(channel["snippet"].get("customUrl", ""))
-        return Account(
-            name=str(snippet["title"])[:200], id=str(channel["id"]),
-            url=f"https://www.youtube.com/{handle if handle.startswith('@') else 'channel/' + channel['id']}",
-            facts={
-                "uploads": channel["contentDetails"]["relatedPlaylists"]["uploads"],
-                "long_uploads": channel.get("status", {}).get("longUploadsStatus", ""),
-            },
-        )  # fmt: skip
+        try:
+            return _account(channels[0])
+        except (KeyError, TypeError, AttributeError) as error:
+            raise unread("the channel lacks its id, title or list of uploads") from error
 
     async def check(self, post: Post, options: YouTubeOptions, context: PublisherContext) -> tuple[Finding, ...]:
         return (*beyond(self.name, post, self.limits), *_text_faults(post), *_file_faults(post, context.account))
@@ -132,7 +127,7 @@ class YouTubePublisher(Publisher[YouTubeOptions]):
         except WorkError as error:  # the video is public: only the second look is missing
             context.log.info("the privacy could not be read back: %s", error.detail)
         else:
-            status = video["status"] if video else status
+            status = video.get("status", status) if video else status
         return _published(id, status, chosen, handle)
 
     async def ask(self, post: Post, handle: Handle, options: YouTubeOptions, context: PublisherContext) -> Asked:
@@ -144,13 +139,27 @@ class YouTubePublisher(Publisher[YouTubeOptions]):
             return Asked(Answer.PENDING, detail=limit.detail)
         if video is None:
             return Asked(Answer.UNKNOWN, detail="YouTube shows no such video any more: perhaps somebody deleted it")
-        status = video["status"]
-        if status.get("privacyStatus") == "private" and chosen.privacy != "private":
+        status = video.get("status", {})
+        if status.get("privacyStatus") not in PRIVACIES:
+            raise unread("the video lacks its privacy")
+        if status["privacyStatus"] == "private" and chosen.privacy != "private":
             return Asked(Answer.ABSENT, detail="the video is there and still private")
         return Asked(Answer.PUBLISHED, _published(id, status, chosen, handle))
 
     async def delete(self, external_id: str, options: YouTubeOptions, context: PublisherContext) -> None:
         await YouTube(context).delete_video(external_id)
+
+
+def _account(channel: Mapping[str, Any]) -> Account:
+    id, handle = str(channel["id"]), str(channel["snippet"].get("customUrl", ""))
+    return Account(
+        name=str(channel["snippet"]["title"])[:200], id=id,
+        url=f"https://www.youtube.com/{handle if handle.startswith('@') else f'channel/{id}'}",
+        facts={
+            "uploads": str(channel["contentDetails"]["relatedPlaylists"]["uploads"]),
+            "long_uploads": str(channel.get("status", {}).get("longUploadsStatus", "")),
+        },
+    )  # fmt: skip
 
 
 def snippet_of(post: Post, chosen: YouTubePostOptions) -> dict[str, Any]:
@@ -191,7 +200,7 @@ def _published(id: str, status: Mapping[str, Any], chosen: YouTubePostOptions, h
             f"YouTube keeps the video private although {chosen.privacy} was asked for: so it does with all videos of a "
             "Google project that has not passed YouTube's API audit; such a video must be uploaded again afterwards",
         )
-    elif privacy != chosen.privacy:
+    elif privacy in PRIVACIES and privacy != chosen.privacy:
         warnings.insert(0, f"the video is {privacy} although {chosen.privacy} was asked for")
     if state in ("rejected", "failed", "deleted"):
         reason = status.get("rejectionReason") or status.get("failureReason") or "no reason given"

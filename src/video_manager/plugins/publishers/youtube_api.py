@@ -81,7 +81,9 @@ class YouTube:
         """The items of a list: `resource` as in `videos`, 1 unit. A list that is not there (404) has none."""
         await self._context.spend(UNITS_QUOTA, READ_UNITS)
         answer = await self.api.json("GET", f"{API}/{resource}", params={"part": part, **parameters}, ok=(200, 404))
-        items = answer.get("items", ()) if isinstance(answer, dict) else ()
+        items = answer.get("items", []) if isinstance(answer, dict) else None
+        if not isinstance(items, list):
+            raise unread(f"it holds no list of {resource}")
         return [item for item in items if isinstance(item, dict)]
 
     async def video(self, id: str, part: str) -> dict[str, Any] | None:
@@ -93,7 +95,8 @@ class YouTube:
         answer = await self.api.json(
             "PUT", f"{API}/videos", params={"part": "status"}, json={"id": id, "status": dict(status)}, publishes=True
         )
-        return dict(answer.get("status", {}))
+        status = answer.get("status") if isinstance(answer, dict) else None
+        return status if isinstance(status, dict) else {}
 
     async def delete_video(self, id: str) -> None:
         """Without effect when it is gone."""

@@ -164,7 +164,8 @@ class VideoUpload:
         if not playlist:
             raise PermanentError("the channel was connected without its list of uploads: connect it again")
         items = await self._youtube.read("playlistItems", "snippet", playlistId=playlist, maxResults=str(LOOKED_AT))
-        return [str(item["snippet"]["resourceId"]["videoId"]) for item in items]
+        ids = [item.get("snippet", {}).get("resourceId", {}).get("videoId") for item in items]
+        return [str(id) for id in ids if id]
 
     def _may_be_ours(self, video: Mapping[str, Any]) -> bool:
         known = video.get("processingDetails", {}).get("fileDetailsAvailability") != "inProgress"
