@@ -9,6 +9,7 @@ from video_manager.fakes.peertube import PeerTubeFake
 from video_manager.fakes.telegram import TelegramFake
 from video_manager.fakes.tiktok import TikTokFake
 from video_manager.fakes.vimeo import VimeoFake
+from video_manager.fakes.x import XFake
 from video_manager.fakes.youtube import YouTubeFake
 
 FAKES: tuple[type[Fake], ...] = (
@@ -21,4 +22,5 @@ FAKES: tuple[type[Fake], ...] = (
     YouTubeFake,
     LinkedInFake,
     VimeoFake,
+    XFake,
 )
