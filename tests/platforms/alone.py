@@ -41,23 +41,7 @@ class Alone:
         return context
 
     def post(self, size_bytes: int = 300_000, **changes: Any) -> Post:
-        """With thumbnail and captions, whose files are there."""
-        video, thumbnail, captions = (self.folder / name for name in ("video.mp4", "thumbnail.jpg", "captions.vtt"))
-        block = b"".join(b"%07d\n" % number for number in range(131_072))
-        with video.open("wb") as file:
-            for start in range(0, size_bytes, len(block)):
-                file.write(block[: min(len(block), size_bytes - start)])
-        thumbnail.write_bytes(b"JPEG" * 100)
-        captions.write_bytes(b"WEBVTT\n\n")
-        with video.open("rb") as file:
-            digest = hashlib.file_digest(file, "sha256").hexdigest()
-        post = Post(
-            publication_id=PUBLICATION, video_id="v1", version=1, title="Ein Tag am Meer", description="Am Strand.",
-            tags=("meer", "sommer"), language="de-AT", video=video, video_sha256=digest, thumbnail=thumbnail,
-            thumbnail_sha256=None, captions=captions, captions_sha256=None, duration_seconds=20.0,
-            video_bytes=size_bytes, width=1080, height=1920, thumbnail_bytes=400, captions_bytes=8,
-        )  # fmt: skip
-        return replace(post, **changes)
+        return post_in(self.folder, size_bytes, **changes)
 
     def calls(self, pattern: str = "") -> list[str]:
         """Those calls, as "METHOD host/path", that contain the pattern."""
@@ -72,3 +56,23 @@ async def alone(fake: type[Fake], folder: Path) -> AsyncIterator[Alone]:
         yield found
         for context in found.contexts:
             await context.http.aclose()
+
+
+def post_in(folder: Path, size_bytes: int = 300_000, **changes: Any) -> Post:
+    """A post whose files lie in the folder: a video of so many bytes, a thumbnail, captions."""
+    video, thumbnail, captions = (folder / name for name in ("video.mp4", "thumbnail.jpg", "captions.vtt"))
+    block = b"".join(b"%07d\n" % number for number in range(131_072))
+    with video.open("wb") as file:
+        for start in range(0, size_bytes, len(block)):
+            file.write(block[: min(len(block), size_bytes - start)])
+    thumbnail.write_bytes(b"JPEG" * 100)
+    captions.write_bytes(b"WEBVTT\n\n")
+    with video.open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    post = Post(
+        publication_id=PUBLICATION, video_id="v1", version=1, title="Ein Tag am Meer", description="Am Strand.",
+        tags=("meer", "sommer"), language="de-AT", video=video, video_sha256=digest, thumbnail=thumbnail,
+        thumbnail_sha256=None, captions=captions, captions_sha256=None, duration_seconds=20.0,
+        video_bytes=size_bytes, width=1080, height=1920, thumbnail_bytes=400, captions_bytes=8,
+    )  # fmt: skip
+    return replace(post, **changes)

@@ -229,6 +229,12 @@ async def test_a_chunk_that_does_not_match_is_asked_about(at: Alone) -> None:
     assert len(fake(at).videos) == 1
 
 
+async def test_an_upload_that_takes_nothing_ends_the_attempt(at: Alone) -> None:
+    at.network.faults.append(Fault("answer", f"PUT .*{UPLOAD}", status=308, headers={"Range": "bytes=0--1"}, times=100))
+    with pytest.raises(RetryableError, match="takes no more of the upload after 0 bytes"):
+        await PUBLISHER.upload(at.post(), OPTIONS, at.context())
+
+
 async def test_a_failed_transcoding_is_final(at: Alone) -> None:
     body = {"state": {"id": 7, "label": "Transcoding failed"}}
     at.network.faults.append(Fault("answer", "GET .*/videos/[0-9a-f]{8}-", status=200, body=body))

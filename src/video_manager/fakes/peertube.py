@@ -182,8 +182,8 @@ class PeerTubeFake(Fake):
         return self._made(id, upload)
 
     def _incomplete(self, upload: Upload) -> Response:
-        stored = upload.arrived.size_bytes
-        return Response(status_code=308, headers={"Range": f"bytes=0-{stored - 1}"} if stored else {})
+        """Of no bytes uploadx says `bytes=0--1`."""
+        return Response(status_code=308, headers={"Range": f"bytes=0-{upload.arrived.size_bytes - 1}"})
 
     def _made(self, id: str, upload: Upload) -> Response:
         """The session ends with its video."""

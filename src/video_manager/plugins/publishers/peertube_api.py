@@ -1,6 +1,7 @@
 """A PeerTube server's API: signing in, the resumable upload, and the videos of the account."""
 
 import asyncio
+import re
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -24,6 +25,7 @@ PAGE = 100
 MOST_PAGES = 20
 PUBLISHED, TRANSCODING_FAILED, MOVE_FAILED = 1, 7, 8
 """Of the states that a video has."""
+_STORED = re.compile(r"bytes=0-(\d+)")
 
 
 class PeerTube:
@@ -171,9 +173,9 @@ class PeerTube:
 
 
 def stored(answer: httpx.Response) -> int:
-    """How many bytes the session has; none are named at the beginning."""
-    last = answer.headers.get("Range", "").rpartition("-")[2]
-    return int(last) + 1 if last.isdigit() else 0
+    """How many bytes the session has. With none the server says `bytes=0--1`, or nothing."""
+    found = _STORED.fullmatch(answer.headers.get("Range", ""))
+    return int(found[1]) + 1 if found else 0
 
 
 async def content_of(path: Path) -> bytes:
