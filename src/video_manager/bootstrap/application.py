@@ -20,6 +20,7 @@ from video_manager.manager.sent_results import SentResults
 from video_manager.manager.worker_desk import WorkerDesk
 from video_manager.notifications.routes import router as notifications_router
 from video_manager.publishing.calendar_routes import calendar_router
+from video_manager.publishing.connection_routes import callback_router, connection_router
 from video_manager.publishing.routes import api_router as publishing_router
 from video_manager.publishing.site.routes import public_router
 from video_manager.settings import Settings
@@ -47,7 +48,8 @@ def build_application(system: System, *, workers: bool, studio: bool = True) -> 
                 manager_router(system.videos, system.reviews, system.adapters.files),
                 plugin_routes.router(system.registry, system.generators, _terms(settings)),
                 job_routes.router(_worker_desk(system), system.adapters.files),
-                publishing_router(system.publishing.service),
+                publishing_router(system.publishing.service, system.publishing.connecting),
+                connection_router(system.publishing.connecting, system.publishing.rotation, system.adapters.clock),
                 notifications_router(system.notifications.service),
                 analytics_router(system.analytics.service),
             ),
@@ -55,6 +57,7 @@ def build_application(system: System, *, workers: bool, studio: bool = True) -> 
                 public_router(system.publishing.site),
                 calendar_router(system.publishing.calendar, system.access.calendars.actor_of),
             ),
+            page_routers=(callback_router(system.publishing.connecting),),
             lifespan=(lambda: _running(system, workers=workers),),
         )
     )

@@ -203,7 +203,10 @@ def _assemble(
     lease = LeaseSettings(settings.lease_seconds, settings.max_crashes)
     leases = LeaseObserver(jobs, clock, lease, bus.depth, known.asks_for)
     job_service = JobService(jobs, videos, registry, clock, known.know)
-    publishing = build_publishing(documents, files, registry, bus, clock, settings=settings, work_folder=folders)
+    publishing = build_publishing(
+        documents, files, registry, bus, clock, settings=settings, work_folder=folders,
+        record=access.record,
+    )  # fmt: skip
     lifetimes = Lifetimes(
         videos, job_service, files, registry, clock, timedelta(days=settings.retention_days),
         [publishing.needed_files, uploads.references], uploads.forget, documents,

@@ -16,7 +16,7 @@ EVENTS: tuple[type[Body], ...] = (
     events.ProcessingFinished, events.ProcessingFailed, events.PublicationScheduled, events.PublicationUploading,
     events.PublicationPending, events.PublicationPublished, events.PublicationFailed, events.PublicationUnknown,
     events.PublicationActionRequired, events.PublicationCancelled, events.PublicationWithdrawn,
-    events.MetricsCollected,
+    events.ChannelActionRequired, events.MetricsCollected,
 )  # fmt: skip
 
 HINTS: tuple[type[Body], ...] = (

@@ -197,6 +197,19 @@ class PublicationWithdrawn(_PublicationChanged):
     type: ClassVar[str] = "publication.withdrawn"
 
 
+class ChannelActionRequired(Body):
+    """A person has to connect a channel again: now (`paused`), or before its access ends. Where a publication met it,
+    `publication.action_required` says so instead."""
+
+    type: ClassVar[str] = "channel.action_required"
+    channel_id: str
+    platform: str
+    name: str
+    detail: str
+    paused: bool
+    at: Instant
+
+
 class MetricsCollected(Body):
     """A platform's numbers are stored raw, ready for the warehouse."""
 

@@ -59,6 +59,10 @@ class Actor(Frozen):
 SYSTEM = Actor(id="system", name="system", role=None)
 
 
+COMMAND_LINE = "cli"
+"""The id of whoever may read this machine's data folder: its owner, at the command line."""
+
+
 class User(Frozen):
     """A person's account. `session_epoch` is raised to end all of the user's sessions at once."""
 

@@ -8,6 +8,8 @@ from video_manager.domain.model import Frozen, Instant
 from video_manager.domain.posting import PostTexts
 from video_manager.domain.schedule import PostingPolicy
 
+_BY_PERSON = "paused by "
+
 
 class Channel(Frozen):
     """`options` are the platform's own, already checked by its publisher, without the secret ones. A disabled channel
@@ -46,3 +48,15 @@ def pause(channel: Channel, reason: str, now: Instant) -> Channel:
     if channel.paused:
         return channel
     return channel.with_(paused=True, paused_reason=reason, updated_at=now)
+
+
+def by_person(name: str) -> str:
+    """The reason of a pause that a person wants."""
+    return f"{_BY_PERSON}{name}"
+
+
+def repaired(channel: Channel, now: Instant) -> Channel:
+    """What stopped it is mended. A pause that a person wants stays."""
+    if channel.paused and (channel.paused_reason or "").startswith(_BY_PERSON):
+        return channel.with_(updated_at=now)
+    return channel.with_(paused=False, paused_reason=None, updated_at=now)

@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from datetime import timedelta
 from typing import Any
 
-from video_manager.domain.access import SYSTEM, Actor, Role, User
+from video_manager.domain.access import COMMAND_LINE, SYSTEM, Actor, Role, User
 from video_manager.domain.model import derived_id
 from video_manager.errors import InvalidInput, SettingsError, Unauthenticated
 from video_manager.gateway.audit import AuditLog
@@ -112,7 +112,7 @@ class AccessService:
     async def actor_of_bearer(self, token: str) -> Actor | None:
         """Whom an API key, or this machine's CLI token, stands for."""
         if self._cli_token is not None and hmac.compare_digest(token.encode(), self._cli_token.encode()):
-            return Actor(id="cli", name="cli", role=Role.ADMIN)
+            return Actor(id=COMMAND_LINE, name=COMMAND_LINE, role=Role.ADMIN)
         id = "bearer:" + hashlib.sha256(token.encode()).hexdigest()
         return await self._believed(id, lambda: self.keys.actor_of(token))
 

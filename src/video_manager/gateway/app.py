@@ -53,7 +53,8 @@ logger = logging.getLogger(__name__)
 @dataclass(frozen=True)
 class GatewayParts:
     """What the application is made of. `api_routers` are put below /api/v1 and need an actor; `public_routers` are
-    put at the root and are open to everybody. `session_secret` comes from local_secrets."""
+    put at the root and are open to everybody, `page_routers` there too, for whoever is signed in. `session_secret`
+    comes from local_secrets."""
 
     settings: Settings
     access: AccessService
@@ -65,6 +66,7 @@ class GatewayParts:
     health: Health
     api_routers: Sequence[APIRouter] = ()
     public_routers: Sequence[APIRouter] = ()
+    page_routers: Sequence[APIRouter] = ()
     lifespan: Sequence[Hook] = ()
 
 
@@ -85,7 +87,7 @@ def create_app(parts: GatewayParts) -> FastAPI:
     install_problems(app)
     app.include_router(health_routes(parts.health))
     app.include_router(login_routes(parts.access, origins))
-    for router in parts.public_routers:
+    for router in (*parts.public_routers, *parts.page_routers):
         app.include_router(router)
     own = (
         access_routes(parts.access),
@@ -189,7 +191,15 @@ def _answer_unknown_paths(app: FastAPI) -> None:
             raise MethodNotAllowed(f"{path} has no {request.method}; it has {', '.join(allowed)}", allowed)
         raise NotFound(f"there is no {path}; /api/openapi.json lists what there is")
 
-    for path in ("/api", "/api/{rest:path}", "/health/{rest:path}", "/metrics", "/login", "/logout"):
+    for path in (
+        "/api",
+        "/api/{rest:path}",
+        "/health/{rest:path}",
+        "/metrics",
+        "/login",
+        "/logout",
+        "/oauth/{rest:path}",
+    ):
         app.router.add_route(path, unknown, methods=list(_ALL_METHODS), include_in_schema=False)
 
 

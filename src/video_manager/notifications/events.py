@@ -7,5 +7,5 @@ PUBLIC_EVENTS: tuple[type[Body], ...] = (
     events.VersionCreated, events.VersionReady, events.VersionFailed, events.ReviewDecided, events.VideoDeleted,
     events.PublicationScheduled, events.PublicationUploading, events.PublicationPending, events.PublicationPublished,
     events.PublicationFailed, events.PublicationUnknown, events.PublicationActionRequired,
-    events.PublicationCancelled, events.PublicationWithdrawn,
+    events.PublicationCancelled, events.PublicationWithdrawn, events.ChannelActionRequired,
 )  # fmt: skip

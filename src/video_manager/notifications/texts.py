@@ -49,7 +49,7 @@ _PLURALS = {
     Kind.PUBLISHED: "publications are out",
     Kind.PUBLICATION_FAILED: "publications failed",
     Kind.UNKNOWN: "publications need checking: it is not known whether they are public",
-    Kind.ACTION_REQUIRED: "publications wait for somebody to act",
+    Kind.ACTION_REQUIRED: "publications or channels wait for somebody to act",
     Kind.WEBHOOK_DISABLED: "webhooks were switched off",
 }
 
@@ -128,6 +128,13 @@ def _action_required(body: events.PublicationActionRequired) -> Message:
     return Message(Kind.ACTION_REQUIRED, Level.WARNING, title, text, f"/review/{body.video_id}")
 
 
+def _channel_action_required(body: events.ChannelActionRequired) -> Message:
+    after = "What is scheduled waits, and goes on afterwards." if body.paused else "Until then it goes on as it is."
+    state = "is paused and needs you" if body.paused else "will need you soon"
+    title = f"The channel {_named(body.name)} {state}"
+    return Message(Kind.ACTION_REQUIRED, Level.WARNING, title, f"{_short(body.detail)}\n{after}", "/channels")
+
+
 _DESCRIPTIONS: dict[type[Body], Callable[[Any], Message]] = {
     events.VersionCreated: _created,
     events.VersionReady: _ready,
@@ -137,6 +144,7 @@ _DESCRIPTIONS: dict[type[Body], Callable[[Any], Message]] = {
     events.PublicationFailed: _publication_failed,
     events.PublicationUnknown: _publication_unknown,
     events.PublicationActionRequired: _action_required,
+    events.ChannelActionRequired: _channel_action_required,
 }
 
 

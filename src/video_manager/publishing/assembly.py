@@ -14,13 +14,17 @@ from video_manager.plugins.api import MediaTool, SiteCounts
 from video_manager.plugins.registry import Registry
 from video_manager.ports import Clock, DocumentStore, FileStore, MessageBus, Subscription, WorkFolder
 from video_manager.publishing.access.handles import Handles
+from video_manager.publishing.access.keeper import Keeper
 from video_manager.publishing.access.keyring import Keyring, keys_of
+from video_manager.publishing.access.rotation import Rotation
 from video_manager.publishing.access.service import AccessService
 from video_manager.publishing.access.tokens import Tokens
 from video_manager.publishing.access.vault import CREDENTIALS, Credential, Vault
 from video_manager.publishing.asker import Asker
 from video_manager.publishing.calendar_feed import CalendarFeed
 from video_manager.publishing.channels import CHANNELS, ChannelService
+from video_manager.publishing.connecting import ConnectingService, Record, ignore_record
+from video_manager.publishing.connection import CONNECTIONS, Connection
 from video_manager.publishing.context import Surroundings
 from video_manager.publishing.forecast import Forecast
 from video_manager.publishing.handlers import subscription
@@ -55,11 +59,15 @@ class Publishing:
     site_counts: SiteCounts
     media: MediaTool
     scheduler: Scheduler
+    connecting: ConnectingService
+    rotation: Rotation
+    keeper: Keeper
+    tokens: Tokens
     calendar: CalendarFeed
     shelves: Site
     repositories: tuple[
         Repository[Publication], Repository[Channel], Repository[SitePage], Repository[Visit], Repository[Credential],
-        Repository[QuotaUse], Repository[Timetable],
+        Repository[QuotaUse], Repository[Timetable], Repository[Connection],
     ]  # fmt: skip
     http: httpx.AsyncClient
 
@@ -79,9 +87,12 @@ class Publishing:
 
     async def start(self) -> None:
         await self.scheduler.start()
+        await self.keeper.start()
 
     async def stop(self) -> None:
+        await self.keeper.stop()
         await self.scheduler.stop()
+        await self.tokens.close()
         await self.http.aclose()
 
     def subscription(self) -> Subscription:
@@ -95,8 +106,9 @@ class Publishing:
 def build_publishing(
     documents: DocumentStore, files: FileStore, registry: Registry, bus: MessageBus, clock: Clock, *,
     settings: Settings | PublishingRules, work_folder: WorkFolder, checkpoint: Checkpoint = ignore_checkpoint,
+    record: Record = ignore_record,
 ) -> Publishing:  # fmt: skip
-    """`checkpoint` is told the name of every step of an upload that was finished."""
+    """`checkpoint` is told the name of every step of an upload that was finished; `record` writes the audit log."""
     rules = PublishingRules.of(settings) if isinstance(settings, Settings) else settings
     publications = Repository(documents, PUBLICATIONS, Publication)
     channel_documents = Repository(documents, CHANNELS, Channel)
@@ -109,10 +121,11 @@ def build_publishing(
     )
     keyring = Keyring(keys_of(rules.credential_keys, rules.keys_folder))
     vault = Vault(credentials, keyring)
-    access = AccessService(vault, Tokens(vault, clock), Quotas(quota_uses, clock), transport, clock)
+    tokens, handles = Tokens(vault, clock), Handles(keyring)
+    access = AccessService(vault, tokens, Quotas(quota_uses, clock), transport, clock)
     http = httpx.AsyncClient(transport=transport, timeout=CALL_TIMEOUT, follow_redirects=False, trust_env=False)
     around = Surroundings(http, clock, shelves.shelf(None), rules.published_folder)
-    platforms = Platforms(registry, around, access, Handles(keyring), shelves, rules, work_folder)
+    platforms = Platforms(registry, around, access, handles, shelves, rules, work_folder)
     channels = ChannelService(channel_documents, platforms, vault, clock)
     ledger = Ledger(publications, clock)
     timetables = Repository(documents, TIMETABLES, Timetable)
@@ -122,15 +135,27 @@ def build_publishing(
     asker = Asker(ledger, channels, platforms, clock, rules)
     scheduler = Scheduler(ledger, channels, planner, uploader, asker, clock, rules, checkpoint)
     taking_down = TakingDown(publications, ledger, channels, platforms, clock)
+    service = PublishingService(
+        publications, ledger, channels, planner, forecast, taking_down, shelves, clock, scheduler.wake
+    )  # fmt: skip
+    connections = Repository(documents, CONNECTIONS, Connection)
+    connecting = ConnectingService(
+        connections, channels, platforms, access, clock, base_url=rules.base_url, gateway=rules.platform_gateway,
+        resume=service.resume, record=record,
+    )  # fmt: skip
     counts = SiteCountsService(visits, shelves, clock)
     return Publishing(
-        service=PublishingService(publications, ledger, channels, planner, forecast, taking_down, shelves, clock, scheduler.wake),
+        service=service,
         site=SiteService(shelves, counts, files, clock),
         site_counts=counts,
         media=FfmpegTool(lambda _fraction, _stage: None),
         scheduler=scheduler,
+        connecting=connecting,
+        rotation=Rotation(vault, publications, ledger, handles, keyring),
+        keeper=Keeper(vault, channels, platforms, connecting, clock),
+        tokens=tokens,
         calendar=CalendarFeed(publications, channels, clock, rules.base_url),
         shelves=shelves,
-        repositories=(publications, channel_documents, pages, visits, credentials, quota_uses, timetables),
+        repositories=(publications, channel_documents, pages, visits, credentials, quota_uses, timetables, connections),
         http=http,
     )

@@ -1,10 +1,15 @@
 """Use cases on channels: connected accounts on the platforms."""
 
 import logging
+import uuid
+from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from video_manager.contracts.envelope import Envelope, envelope
+from video_manager.contracts.events import ChannelActionRequired
 from video_manager.domain import channel as channel_rules
 from video_manager.domain.access import SYSTEM, Actor, Right
 from video_manager.domain.channel import Channel
@@ -25,7 +30,7 @@ from video_manager.publishing.access.vault import Secrets, Vault
 from video_manager.publishing.composing import Composer
 from video_manager.publishing.platforms import Platforms
 from video_manager.publishing.texts import check_texts
-from video_manager.repository import Loaded, Page, Repository
+from video_manager.repository import Change, Loaded, Page, Repository
 
 CHANNELS = CollectionSpec("channels", indexed=("name", "platform", "enabled", "paused", "deleted_at"))
 DEFAULTS = (("site", "Watch page"), ("folder", "Published folder"))
@@ -41,6 +46,10 @@ class NewChannel(BaseModel):
     name: str = Field(min_length=1, max_length=120)
     options: dict[str, Any] = Field(default_factory=dict, description="As the platform's JSON Schema says.")
     paused: bool = False
+    connection: str | None = Field(
+        None, max_length=100, description="Where people sign in at the platform: a connection that is `ready`."
+    )
+    account_id: str | None = Field(None, max_length=300, description="Which of its accounts.")
     texts: PostTexts = PostTexts()
     post_options: dict[str, Any] = Field(default_factory=dict, description="Defaults, as `post_schema` says.")
 
@@ -61,6 +70,14 @@ class ChannelEdit(BaseModel):
     paused: bool | None = Field(None, description="A paused channel keeps its scheduled publications waiting.")
 
 
+@dataclass(frozen=True)
+class Brought:
+    """What a person brought from the platform where they signed in."""
+
+    account: Account
+    secrets: Secrets
+
+
 class ChannelService:
     def __init__(self, channels: Repository[Channel], platforms: Platforms, vault: Vault, clock: Clock) -> None:
         self._channels = channels
@@ -79,13 +96,21 @@ class ChannelService:
         actor.require(Right.VIEW)
         return await self._shown(id)
 
-    async def create(self, actor: Actor, id: str, new: NewChannel) -> Loaded[Channel]:
-        """Connects first: a channel that does not work is not saved. The same id again gives the same channel."""
+    async def existing(self, id: str) -> Loaded[Channel] | None:
+        """Also a deleted one."""
+        return await self._channels.get(id)
+
+    async def create(
+        self, actor: Actor, id: str, new: NewChannel, brought: Brought | None = None
+    ) -> Loaded[Channel]:  # fmt: skip
+        """Connects first: a channel that does not work is not saved. The same id again gives the same channel.
+        `brought`: a person has just signed in, and chosen this account."""
         actor.require(Right.CHANNELS)
         existing = await self._channels.get(id)
         if existing is not None:
             return existing
-        options, secrets = await self._split(new.platform, new.options, Secrets())
+        kept = brought.secrets if brought else Secrets()
+        options, secrets = await self.split_options(new.platform, new.options, kept)
         now = self._clock.now()
         channel = Channel(
             id=id, name=new.name, platform=new.platform, options=options, paused=new.paused, created_by=actor.name,
@@ -94,9 +119,22 @@ class ChannelService:
         )  # fmt: skip
         # Before connecting, which may sign in and keep a token; what nobody names in the end is swept.
         await self._vault.put(id, secrets, now)
-        account = await self._connect(channel)
+        account = brought.account if brought else await self._connect(channel)
         await self._channels.add_if_absent(channel.with_(**of_account(account)))
         return await self._channels.load(id)
+
+    async def reconnect(self, actor: Actor, id: str, brought: Brought) -> Loaded[Channel]:
+        """The same account with a new token. It goes on, unless it was a person who paused it."""
+        actor.require(Right.CHANNELS)
+        now = self._clock.now()
+        await self._shown(id)
+        await self._vault.put(id, brought.secrets, now)
+        account = of_account(brought.account)
+
+        def decide(channel: Channel) -> Channel:
+            return channel_rules.repaired(channel.with_(**account), now)
+
+        return await self._channels.change(id, decide)
 
     async def update(
         self, actor: Actor, id: str, edit: ChannelEdit, expected_revision: int | None = None
@@ -108,18 +146,14 @@ class ChannelService:
         if edit.schedule is not None:
             changes["schedule"] = edit.schedule
         if edit.options is not None:
-            kept = await self._vault.get(id)
-            options, secrets = await self._split(before.value.platform, edit.options, kept)
-            if secrets != kept:
-                await self._vault.put(id, secrets, self._clock.now())
-            account = await self._connect(before.value.with_(options=options))
+            options, account = await self._try_options(before.value, edit.options)
             changes |= {"options": options, **of_account(account)}
         if edit.texts is not None or edit.post_options is not None:
             texts = edit.texts or before.value.texts
             given = before.value.post_options if edit.post_options is None else edit.post_options
             changes |= {"texts": texts, "post_options": self._post_options(before.value.platform, texts, given)}
         if edit.paused is not None:
-            changes["paused_reason"] = f"paused by {actor.name}" if edit.paused else None
+            changes["paused_reason"] = channel_rules.by_person(actor.name) if edit.paused else None
 
         def decide(channel: Channel) -> Channel | None:
             if channel.deleted_at is not None:
@@ -176,14 +210,36 @@ class ChannelService:
         """Every channel, deleted ones too: what was published there is still measured."""
         return tuple(one.value for one in await self._channels.find(Query(order_by="name", limit=10_000)))
 
-    async def pause_for(self, channel_id: str, reason: str) -> None:
-        """Something needs a person: nothing more goes to this channel until then."""
+    def keeps_hours(self, channel: Channel) -> float:
+        """How long its platform keeps what is uploaded and not published."""
         try:
-            await self._channels.change(
-                channel_id, lambda channel: channel_rules.pause(channel, reason, self._clock.now())
-            )
+            return self._platforms.kind(channel.platform).keeps_hours
+        except InvalidInput:  # its plugin is gone; the attempt itself says so
+            return 0.0
+
+    async def pause_for(self, channel_id: str, reason: str, *, tell: bool = False) -> None:
+        """Something needs a person: nothing more goes to this channel until then. `tell` says so, once, where no
+        publication does."""
+
+        def decide(channel: Channel) -> Change[Channel]:
+            now = self._clock.now()
+            paused = channel_rules.pause(channel, reason, now)
+            told = tell and not channel.paused and channel.deleted_at is None
+            return Change(paused, (_asks(paused, reason, now),) if told else ())
+
+        try:
+            await self._channels.change(channel_id, decide)
         except NotFound:
             log.warning("channel %s is gone; it cannot be paused (%s)", channel_id, reason)
+
+    async def tell(self, channel_id: str, text: str) -> None:
+        """Something will need a person; until then the channel goes on."""
+
+        def decide(channel: Channel) -> Change[Channel]:
+            now = self._clock.now()
+            return Change(channel.with_(updated_at=now), (_asks(channel, text, now),))
+
+        await self._channels.change(channel_id, decide)
 
     async def ensure_defaults(self, account_url: str) -> None:
         """The site and the folder, at the first start. Deleted ones do not come back."""
@@ -212,17 +268,37 @@ class ChannelService:
         complete = self._platforms.resolve_post_options(platform, given)
         return {name: complete[name] for name in given}
 
-    async def _split(
+    async def split_options(
         self, platform: str, given: dict[str, Any], kept: Secrets
     ) -> tuple[dict[str, Any], Secrets]:  # fmt: skip
         """The checked options without the secret ones, and the secrets; one that is not given stays as it was kept. New
-        secrets sign in anew."""
+        secrets sign in anew, except where it is a person who signs in."""
         names = self._platforms.secret_names(platform)
         options = await self._platforms.resolve_options(platform, {**kept.options, **given})
         secret = {name: str(options.pop(name)) for name in names if options.get(name) is not None}
         if secret == dict(kept.options):
             return options, kept
+        if self._platforms.kind(platform).oauth is not None:
+            return options, replace(kept, options=secret)
         return options, Secrets(options=secret)
+
+    async def _try_options(self, channel: Channel, given: dict[str, Any]) -> tuple[dict[str, Any], Account]:
+        """Connect with new options. New secrets are tried under a name of their own; the kept ones stay until then."""
+        try:
+            kept = await self._vault.get(channel.id)
+        except ActionRequiredError:
+            kept = Secrets()  # its key is gone: entering the secrets again is the way out
+        options, secrets = await self.split_options(channel.platform, given, kept)
+        if secrets == kept:
+            return options, await self._connect(channel.with_(options=options))
+        trial = f"trial-{uuid.uuid4().hex}"
+        try:
+            await self._vault.put(trial, secrets, self._clock.now())
+            account = await self._connect(channel.with_(id=trial, options=options))
+            await self._vault.put(channel.id, await self._vault.get(trial), self._clock.now())
+        finally:
+            await self._vault.remove(trial)
+        return options, account
 
     async def _connect(self, channel: Channel) -> Account:
         try:
@@ -238,6 +314,13 @@ class ChannelService:
         if loaded.value.deleted_at is not None:
             raise NotFound(f"channel {loaded.value.name!r} was deleted")
         return loaded
+
+
+def _asks(channel: Channel, text: str, now: datetime) -> Envelope:
+    body = ChannelActionRequired(
+        channel_id=channel.id, platform=channel.platform, name=channel.name, detail=text, paused=channel.paused, at=now
+    )
+    return envelope(body, source="publishing", subject=channel.id, now=now)
 
 
 def of_account(account: Account) -> dict[str, Any]:

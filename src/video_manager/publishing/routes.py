@@ -7,6 +7,7 @@ from fastapi import APIRouter, Query, Response
 from video_manager.domain.channel import Channel
 from video_manager.domain.publication import Publication, PublicationState
 from video_manager.publishing.channels import ChannelEdit, NewChannel
+from video_manager.publishing.connecting import ConnectingService
 from video_manager.publishing.forecast import MOST_DAYS, Plan
 from video_manager.publishing.service import NewTime, PublishingService, Resolution
 from video_manager.publishing.site.routes import public_router
@@ -17,9 +18,9 @@ from video_manager.web import CurrentActor, Cursor, ExpectedRevision, Items, Lim
 __all__ = ["api_router", "public_router"]
 
 
-def api_router(service: PublishingService) -> APIRouter:
+def api_router(service: PublishingService, connecting: ConnectingService) -> APIRouter:
     routes = APIRouter(tags=["publishing"])
-    _add_channel_routes(routes, service)
+    _add_channel_routes(routes, service, connecting)
     _add_plan_route(routes, service)
     _add_publication_routes(routes, service)
     return routes
@@ -35,7 +36,7 @@ def _publication(response: Response, loaded: Loaded[Publication]) -> Publication
     return publication_view(loaded)
 
 
-def _add_channel_routes(routes: APIRouter, service: PublishingService) -> None:
+def _add_channel_routes(routes: APIRouter, service: PublishingService, connecting: ConnectingService) -> None:
     channels = service.channels
 
     @routes.get("/channels")
@@ -48,8 +49,10 @@ def _add_channel_routes(routes: APIRouter, service: PublishingService) -> None:
     async def create_channel(
         body: NewChannel, actor: CurrentActor, new_id: RequestIds, response: Response
     ) -> ChannelView:
-        """Connect an account. It is tried before it is saved; wrong options are named as `options.<name>`."""
-        return _channel(response, await channels.create(actor, new_id("channel"), body))
+        """Connect an account. It is tried before it is saved; wrong options are named as `options.<name>`. Where people
+        sign in at the platform, `connection` is that sign-in and `account_id` the account that was chosen."""
+        create = channels.create if body.connection is None else connecting.create_channel
+        return _channel(response, await create(actor, new_id("channel"), body))
 
     @routes.get("/channels/{id}")
     async def get_channel(id: str, actor: CurrentActor, response: Response) -> ChannelView:

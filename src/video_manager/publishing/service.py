@@ -171,10 +171,12 @@ class PublishingService:
         if edit.schedule is not None:
             await self._planner.remember(changed.value)
         if edit.paused is False:
-            await self._resume(actor, id)
+            await self.resume(actor, id)
         return changed
 
-    async def _resume(self, actor: Actor, channel_id: str) -> None:
+    async def resume(self, actor: Actor, channel_id: str) -> None:
+        """Try again what a person had to repair the channel for."""
+        actor.require(Right.CHANNELS)
         stopped = await self._publications.find(
             Query(
                 (

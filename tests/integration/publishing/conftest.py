@@ -117,8 +117,8 @@ async def open_world(
     await documents.open()
     await files.open()
     settings = PublishingRules(
-        base_url="http://127.0.0.1:8800", published_folder=root / "published", keys_folder=root,
-        **{"backoff_first_seconds": 0.0, "renew_seconds": 0.05, "lease_seconds": 0.5, "absent_margin_seconds": 0.1}
+        base_url="http://127.0.0.1:8800", published_folder=root / "published",
+        **{"keys_folder": root, "backoff_first_seconds": 0.0, "renew_seconds": 0.05, "lease_seconds": 0.5, "absent_margin_seconds": 0.1}
         | rules,
     )  # fmt: skip
     bus = SqliteBus(root / "bus.sqlite")

@@ -31,7 +31,7 @@ class SignedIn:
 async def api(world: World) -> AsyncIterator[httpx.AsyncClient]:
     app = FastAPI()
     install_problems(app)
-    app.include_router(api_router(world.publishing.service))
+    app.include_router(api_router(world.publishing.service, world.publishing.connecting))
     app.add_middleware(SignedIn)
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://testserver") as client:
         yield client

@@ -21,6 +21,10 @@ _PASSING = ("temporarily_unavailable", "server_error", "slow_down")
 _CALL_SECONDS = 20.0
 
 
+class CannotRenew(ActionRequiredError):
+    """The platform gave nothing to renew the token with: it lives as long as it lives."""
+
+
 def authorize_address(oauth: OAuth, app: OAuthApp, *, redirect_url: str, state: str, verifier: str | None) -> httpx.URL:
     """Where the person is sent to agree. `verifier` is PKCE's; None where the platform knows none."""
     made = _client(oauth, app, None, scope=oauth.scope_separator.join(oauth.scopes), redirect_uri=redirect_url,
@@ -47,7 +51,7 @@ async def renewed(
 ) -> Token:
     """A new token by the refresh token. Raises ActionRequiredError when the platform does not take it any more."""
     if token.refresh is None:
-        raise ActionRequiredError(f"{title} no longer accepts this connection and cannot renew it: connect it again")
+        raise CannotRenew(f"{title} no longer accepts this connection and cannot renew it: connect it again")
     answer = await _asked(oauth, app, transport, title, "refresh_token", refresh_token=token.refresh)
     return token_of(answer, now, before=token, separator=oauth.scope_separator)
 

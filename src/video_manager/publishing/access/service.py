@@ -14,10 +14,16 @@ from video_manager.publishing.access.tokens import Tokens
 from video_manager.publishing.access.vault import Secrets, Vault
 from video_manager.publishing.quotas import Quotas
 
+_APP = "app-"
+
 
 def app_owner(platform: str) -> str:
     """Under which name the vault keeps the operator's app of a platform."""
-    return f"app-{platform}"
+    return f"{_APP}{platform}"
+
+
+def is_app(owner: str) -> bool:
+    return owner.startswith(_APP)
 
 
 @dataclass(frozen=True)

@@ -18,6 +18,7 @@ from video_manager.errors import (
 )  # fmt: skip
 from video_manager.plugins.api import Token
 from video_manager.ports import Clock
+from video_manager.publishing.access.oauth import CannotRenew
 from video_manager.publishing.access.vault import Credential, Secrets, Vault
 from video_manager.repository import Loaded
 
@@ -60,9 +61,9 @@ class Tokens:
                     raise ActionRequiredError("the channel's access was just removed: connect it again")
                 return secrets.token.access
             token = secrets.token if secrets.token and secrets.token.access != refused else None
-            if token is not None and not _is_due(loaded.value, now):
-                return token.access
             usable = token.access if token is not None and _is_valid(token, now) else None
+            if usable is not None and not _is_due(loaded.value, now):
+                return usable
             if loaded.value.renewer and not self._turns.is_dead(loaded.value):
                 if usable is not None:
                     return usable  # somebody renews it, early; this one does for now
@@ -74,10 +75,10 @@ class Tokens:
             try:
                 await self._to_its_end(self._renew(turn, secrets, renew))
                 renewed = True
-            except RetryableError as error:
+            except (RetryableError, CannotRenew) as error:
                 if usable is None:
                     raise
-                log.info("the token of %s is renewed later: %s", owner, error.detail)
+                log.info("the token of %s is not renewed now: %s", owner, error.detail)
                 return usable
 
     async def close(self) -> None:
@@ -129,12 +130,15 @@ class Tokens:
             async with asyncio.timeout(RENEWAL_SECONDS):
                 token = await renew(secrets.token)
         except TimeoutError as error:
-            await self._postpone(turn, secrets, unanswered=True)
+            await self._postpone(turn, unanswered=True)
             raise RetryableError("the platform gave no new token in time") from error
         except RetryableError as error:
             cause = error.__cause__
             lost = isinstance(cause, httpx.TransportError) and not isinstance(cause, httpx.ConnectError)
-            await self._postpone(turn, secrets, unanswered=lost)
+            await self._postpone(turn, unanswered=lost)
+            raise
+        except CannotRenew:
+            await self._keep(turn, lambda current: current.with_(renewer="", renew_at=None))
             raise
         except ActionRequiredError as error:
             await self._keep(turn, lambda current: current.with_(renewer=""))
@@ -150,16 +154,13 @@ class Tokens:
         renewed = secrets.with_token(token, now)
         await self._keep(turn, lambda current: self._vault.renewed(current, renewed, now))
 
-    async def _postpone(self, turn: Credential, secrets: Secrets, *, unanswered: bool) -> None:
-        """No new token. A token that still lives is used meanwhile, and the platform is not asked at every call."""
-        now = self._clock.now()
-        until = now + timedelta(seconds=RETRY_SECONDS)
-        end = secrets.token.expires_at if secrets.token else None
+    async def _postpone(self, turn: Credential, *, unanswered: bool) -> None:
+        """No new token. One that still lives is used meanwhile, and the platform is not asked at every call."""
+        later = self._clock.now() + timedelta(seconds=RETRY_SECONDS)
 
         def free(current: Credential) -> Credential:
-            later = until if end is None or until < end else current.renew_at
             return current.with_(
-                renewer="", unanswered=current.unanswered or unanswered, renew_at=later if current.renew_at else None
+                renewer="", unanswered=current.unanswered or unanswered, renew_at=current.renew_at and later
             )
 
         await self._keep(turn, free)

@@ -32,8 +32,6 @@ class Credential(Frozen):
     """When nothing can renew the token any more."""
     warn_at: Instant | None = None
     """When people are to be told of that end; None: they know, or there is none."""
-    told_of: Instant | None = None
-    """The end that people were told of."""
     renewer: str = ""
     """Who renews the token now; empty: nobody."""
     renewals: int = 0
@@ -109,10 +107,11 @@ class Vault:
         )  # fmt: skip
 
     def renewed(self, before: Credential, secrets: Secrets, now: datetime) -> Credential:
-        """With a renewed token. The end that people know of already is not told again."""
-        new = self.sealed(before.id, secrets, now).with_(renewals=before.renewals, told_of=before.told_of)
-        known = new.ends_at and before.told_of and new.ends_at <= before.told_of + _SAME_END
-        return new.with_(warn_at=None) if known else new
+        """With a renewed token. An end that did not move is the one that people know of, or will hear of, already."""
+        new = self.sealed(before.id, secrets, now).with_(renewals=before.renewals)
+        if new.ends_at and before.ends_at and new.ends_at <= before.ends_at + _SAME_END:
+            return new.with_(ends_at=before.ends_at, warn_at=before.warn_at)
+        return new
 
     def rotated(self, credential: Credential) -> Credential:
         """Encrypted with the newest key. Raises ActionRequiredError."""

@@ -41,7 +41,7 @@ def test_without_its_key_a_secret_asks_for_the_key() -> None:
             attempt()
 
 
-@pytest.mark.parametrize("key", ["short", "ä" * 44, OLD[:-2], "a" * 200])
+@pytest.mark.parametrize("key", ["short", "ä" * 44, OLD[:-2], "a" * 200], ids=["short", "umlauts", "cut off", "long"])
 def test_a_wrong_key_is_named_by_its_setting_and_never_shown(key: str) -> None:
     with pytest.raises(SettingsError, match="VIDEO_MANAGER_CREDENTIAL_KEYS") as caught:
         Keyring([NEW, key])
