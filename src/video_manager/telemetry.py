@@ -28,6 +28,7 @@ correlation_id: ContextVar[str | None] = ContextVar("correlation_id", default=No
 _QUIET = (
     "httpx",
     "httpcore",
+    "authlib",
     "apprise",
     "alembic",
     "urllib3",
@@ -37,7 +38,8 @@ _QUIET = (
     "socketio",
     "multipart",
 )
-"""Libraries that log every request, some with the whole address: only their warnings are shown."""
+"""Libraries that log every request, some with the whole address (a bot's token stands in it), or what they exchange:
+only their warnings are shown, at every level of ours."""
 
 _STEERING = re.compile(r"[\x00-\x08\x0a-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
 """Control characters but the tab, other ends of lines, and what turns the direction of writing."""

@@ -14,7 +14,7 @@ import httpx
 from pydantic import Field
 
 from video_manager.domain.video import Finding
-from video_manager.errors import ActionRequiredError, LimitReached, PermanentError, WorkError
+from video_manager.errors import ActionRequiredError, LimitReached, PermanentError, RetryableError, WorkError
 from video_manager.plugins.api import (
     Account,
     Answer,
@@ -28,17 +28,21 @@ from video_manager.plugins.api import (
     PublisherContext,
     secret,
 )
-from video_manager.plugins.platform_http import Api, words
+from video_manager.plugins.platform_http import LONGEST_WORDS, RATE_LIMIT_SECONDS, Api, retry_after, words
 from video_manager.plugins.platform_limits import beyond, fault
 
 MOST_BYTES = 50 * 10**6
 MOST_BYTES_OWN_SERVER = 2000 * 10**6
 CAPTION_CHARACTERS = 1024
 OFFICIAL = "https://api.telegram.org"
+_RIGHTS = ("not enough rights", "need administrator rights", "chat not found", "CHAT_WRITE_FORBIDDEN")
+"""What Telegram says with status 400 where the bot's place in the channel is the cause."""
 
 
 class TelegramOptions(Options):
-    bot_token: str = secret("The token that @BotFather gave you.", min_length=10, max_length=200)
+    bot_token: str = secret(
+        "The token that @BotFather gave you.", min_length=10, max_length=200, pattern=r"^[0-9]+:[A-Za-z0-9_-]+$"
+    )
     chat: str = Field(
         description="The channel: @its_name, or its numeric id. The bot must be an administrator who may post.",
         min_length=2, max_length=100,
@@ -49,8 +53,9 @@ class TelegramOptions(Options):
         "short, and its outcome is hardly ever unknown.",
     )  # fmt: skip
     server: str = Field(
-        OFFICIAL, max_length=500, description="Address of the Bot API; one of your own takes files up to 2 GB."
-    )
+        OFFICIAL, max_length=500, pattern=r"^https?://[^\s?#]+$",
+        description="Address of the Bot API; one of your own takes files up to 2 GB.",
+    )  # fmt: skip
 
 
 class TelegramPostOptions(Options):
@@ -101,16 +106,18 @@ class TelegramPublisher(Publisher[TelegramOptions]):
         return faults
 
     async def upload(self, post: Post, options: TelegramOptions, context: PublisherContext) -> Handle:
-        if not options.staging_chat:
-            handle: dict[str, Any] = {"staged": False}
-        elif context.earlier and context.earlier.get("file_id"):
-            handle = dict(context.earlier)
-        else:
+        """Nothing goes to the channel. What is staged is known by an id that is good for the same bot only."""
+        handle: dict[str, Any] = {"bot": options.bot_token.partition(":")[0], "file_id": None}
+        earlier = context.earlier or {}
+        if earlier.get("file_id") and earlier.get("bot") == handle["bot"]:
+            handle["file_id"] = earlier["file_id"]
+        elif options.staging_chat:
             context.progress(0.1, "uploading")
             sent = await _Bot(options, context).send_video(
                 post, options.staging_chat, {"disable_notification": True}, by_file=True
             )
-            handle = {"staged": True, "file_id": sent["video"]["file_id"]}
+            # A video without sound may come back as an animation, whose id cannot be posted as a video.
+            handle["file_id"] = sent.get("video", {}).get("file_id")
         await context.save_handle(handle)
         return handle
 
@@ -134,7 +141,11 @@ class TelegramPublisher(Publisher[TelegramOptions]):
 
     async def delete(self, external_id: str, options: TelegramOptions, context: PublisherContext) -> None:
         chat, _, message = external_id.partition("/")
-        await _Bot(options, context).call("deleteMessage", json={"chat_id": chat, "message_id": int(message)})
+        try:
+            await _Bot(options, context).call("deleteMessage", json={"chat_id": chat, "message_id": int(message)})
+        except PermanentError as error:
+            if "message to delete not found" not in error.detail:
+                raise
 
 
 def caption_of(post: Post) -> str:
@@ -151,17 +162,17 @@ def _url(sent: Mapping[str, Any], context: PublisherContext) -> str:
 
 
 class _Bot:
-    """Its token is part of every address, so that no address may be written down."""
+    """Its token is part of every address: neither errors nor logs may name one."""
 
     def __init__(self, options: TelegramOptions, context: PublisherContext) -> None:
         self._base = f"{options.server.rstrip('/')}/bot{options.bot_token}"
-        self._api = Api(context, "Telegram", _fault)
+        self._api = Api(context, "Telegram", _fault, hidden=(options.bot_token,))
 
     async def call(self, method: str, *, publishes: bool = False, **request: Any) -> dict[str, Any]:
-        answer = await self._api.call(
-            "POST", f"{self._base}/{method}", signed=False, publishes=publishes, **request
-        )  # fmt: skip
-        result: dict[str, Any] = answer.json()["result"]
+        answer = await self._api.json("POST", f"{self._base}/{method}", signed=False, publishes=publishes, **request)
+        if not isinstance(answer, dict) or "result" not in answer:
+            raise RetryableError("Telegram answered without a result")
+        result: dict[str, Any] = answer["result"]
         return result
 
     async def send_video(
@@ -191,14 +202,16 @@ def _text(value: Any) -> str:
 def _fault(answer: httpx.Response) -> WorkError | None:
     try:
         body = answer.json()
-        said = str(body.get("description") or words(answer))
+        said, more = str(body.get("description") or words(answer))[:LONGEST_WORDS], body.get("parameters") or {}
     except (ValueError, AttributeError):
         return None
     text = f"Telegram answered {answer.status_code}: {said}"
-    if answer.status_code == 429:
-        return LimitReached(text, float(body.get("parameters", {}).get("retry_after", 60)))
+    if answer.status_code == httpx.codes.TOO_MANY_REQUESTS:
+        return LimitReached(text, float(more.get("retry_after") or retry_after(answer) or RATE_LIMIT_SECONDS))
     if answer.status_code in (401, 404):
         return ActionRequiredError(f"{text}; the bot's token is wrong or was revoked: enter it again")
-    if answer.status_code == 403 or "not enough rights" in said or "chat not found" in said:
+    if more.get("migrate_to_chat_id"):
+        return ActionRequiredError(f"{text}; the chat has a new id now: enter {more['migrate_to_chat_id']}")
+    if answer.status_code == httpx.codes.FORBIDDEN or any(part in said for part in _RIGHTS):
         return ActionRequiredError(f"{text}; make the bot an administrator of the channel again")
     return PermanentError(text) if answer.status_code in (400, 413) else None
