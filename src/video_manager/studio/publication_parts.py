@@ -31,7 +31,7 @@ def when_text(visit: Visit, publication: Publication) -> str:
     """`Published 22 Nov 2026, 15:04`, or what it waits for."""
     if publication.published_at is not None:
         return f"Published {time_text(publication.published_at, visit.zone)}"
-    at = publication.publish_at or publication.due_at
+    at = publication.due_at if publication.waits_for else publication.publish_at or publication.due_at
     if publication.state is PublicationState.SCHEDULED and at is not None:
         ready = ", uploaded already" if publication.staged else ""
         return f"Goes out {time_text(at, visit.zone)}{ready}"
@@ -50,6 +50,8 @@ def draw_publication(visit: Visit, publication: Publication, channel_name: str, 
                 link(publication.url, publication.url, "vm-small vm-clip", new_tab=True)
             if publication.warning:
                 text(sentence(publication.warning), "vm-warn vm-small vm-prose")
+            if publication.waits_for:
+                text(f"Waits: {publication.waits_for}.", "vm-warn vm-small vm-prose")
             if publication.error and publication.state is not PublicationState.PUBLISHED:
                 text(sentence(publication.error), "vm-bad vm-small vm-prose")
         with box("vm-row vm-tight"):

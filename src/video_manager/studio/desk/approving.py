@@ -144,7 +144,7 @@ class ApproveDialog:
     def show_errors(self, errors: Sequence[FieldError]) -> Sequence[FieldError]:
         """Reasons about the texts are shown where they are written, and here that they are there."""
         left = self._metadata.show_errors(self._show_option_errors(errors))
-        times = [error for error in left if error.field.startswith("publish_at")]
+        times = [error for error in left if "publish_at" in error.field]
         self._moment.show_error(" ".join(error.reason for error in times))
         shown = [error for error in errors if error not in times]
         self._problem.set_visibility(bool(shown))

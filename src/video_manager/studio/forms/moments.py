@@ -1,4 +1,4 @@
-"""Choosing when: now, or a wall-clock time in a zone."""
+"""Choosing when: now, in the channel's next free slot, or at a wall-clock time in a zone."""
 
 from datetime import datetime, timedelta
 from typing import Any
@@ -10,11 +10,12 @@ from video_manager.errors import InvalidInput
 from video_manager.studio.elements import box
 from video_manager.studio.forms.inputs import FieldFrame
 
-NOW, LATER = "now", "later"
+NOW, SLOT, LATER = "now", "next_slot", "later"
 
 
 class MomentChoice:
-    """`value` is None for now, else `{local, zone}` as the person wrote it: the service decides what it means."""
+    """`value` is None for now, `next_slot`, or `{local, zone}` as the person wrote it: the service decides what it
+    means."""
 
     def __init__(
         self, zone: ZoneInfo, now: datetime, start: datetime | None = None, *, now_label: str = "Now",
@@ -23,7 +24,9 @@ class MomentChoice:
         self._on_change = on_change or (lambda: None)
         with box("vm-col"):
             self._when = ui.toggle(
-                {NOW: now_label, LATER: later_label}, value=LATER if start else NOW, on_change=self._turned
+                {NOW: now_label, SLOT: "Next free slot", LATER: later_label},
+                value=LATER if start else NOW,
+                on_change=self._turned,
             ).props("no-caps unelevated")
             with box("vm-moment") as self._fields:
                 local = (start or _next_evening(now, zone)).astimezone(zone)
@@ -44,12 +47,13 @@ class MomentChoice:
 
     @property
     def is_later(self) -> bool:
-        return bool(self._when.value == LATER)
+        """Not now."""
+        return bool(self._when.value != NOW)
 
-    def value(self) -> dict[str, str] | None:
+    def value(self) -> dict[str, str] | str | None:
         """Raises InvalidInput when a part is missing."""
-        if not self.is_later:
-            return None
+        if self._when.value != LATER:
+            return SLOT if self.is_later else None
         date, time = self._date_input.value or "", self._time_input.value or ""
         self._date.show_error("" if date else "Choose a day.")
         self._time.show_error("" if time else "Choose a time.")
@@ -61,7 +65,7 @@ class MomentChoice:
         self._time.show_error(reason)
 
     def _turned(self) -> None:
-        self._fields.set_visibility(self.is_later)
+        self._fields.set_visibility(self._when.value == LATER)
         self._on_change()
 
 

@@ -1,4 +1,4 @@
-"""The calendar: what goes out when, and what went out, on the viewer's clock."""
+"""The calendar: what goes out when, and what went out, on the viewer's clock; the next days also as a dry run."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,6 +9,7 @@ from nicegui.element import Element
 
 from video_manager.domain.publication import Publication, PublicationState
 from video_manager.repository import Loaded
+from video_manager.studio.calendar_address import open_address
 from video_manager.studio.channel_choice import all_channels
 from video_manager.studio.dialogs import Dialog
 from video_manager.studio.elements import box, button, icon_button, link_button, note, text
@@ -17,6 +18,7 @@ from video_manager.studio.icons import platform_icon
 from video_manager.studio.keyed import KeyedParts, Part
 from video_manager.studio.layout import Frame
 from video_manager.studio.live import gather
+from video_manager.studio.plan_list import DAYS, PlanList
 from video_manager.studio.publication_parts import draw_publication
 from video_manager.studio.session import Visit
 from video_manager.studio.video_parts import PUBLICATION_TONES
@@ -32,7 +34,7 @@ _SHOWN_STATES = (
 )
 _MOST = 500
 _PER_DAY_IN_MONTH = 3
-WEEK, MONTH = "week", "month"
+WEEK, MONTH, PLAN = "week", "month", "plan"
 
 
 @dataclass(frozen=True)
@@ -62,12 +64,14 @@ class Calendar:
 
     def draw_controls(self) -> None:
         with box("vm-row vm-tight vm-wrap"):
-            icon_button("chevron_left", "Earlier", lambda: self._move(-1))
-            self._range = text("", "vm-strong vm-calendar-range")
-            icon_button("chevron_right", "Later", lambda: self._move(1))
-            button("Today", self._go_today, "second", small=True)
-            self._toggle = ui.toggle({WEEK: "Week", MONTH: "Month"}, value=MONTH, on_change=self._turn)
-            self._toggle.props("no-caps unelevated")
+            with box("vm-row vm-tight") as self._moving:
+                icon_button("chevron_left", "Earlier", lambda: self._move(-1))
+                self._range = text("", "vm-strong vm-calendar-range")
+                icon_button("chevron_right", "Later", lambda: self._move(1))
+                button("Today", self._go_today, "second", small=True)
+            views = {WEEK: "Week", MONTH: "Month", PLAN: f"Next {DAYS} days"}
+            self._toggle = ui.toggle(views, value=MONTH, on_change=self._turn).props("no-caps unelevated")
+            icon_button("calendar_add_on", "Subscribe", lambda: open_address(self._visit))
 
     def draw(self) -> None:
         self._note = box()
@@ -76,6 +80,7 @@ class Calendar:
             for name in ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"):
                 text(name, "vm-weekday")
         self._cells = KeyedParts(self._grid)
+        self._plan = PlanList(self._visit)
         text(f"Times are in {self._visit.zone}.", "vm-hint vm-above")
 
     # ---- reading ----------------------------------------------------------------------------------------
@@ -92,6 +97,8 @@ class Calendar:
         entries = [Entry(_time_of(loaded.value).astimezone(self._visit.zone), loaded.value) for loaded in found]
         self._entries = sorted(entries, key=lambda entry: entry.at)
         self._show()
+        if self._view == PLAN:
+            await self._plan.show()
 
     # ---- showing ----------------------------------------------------------------------------------------
 
@@ -106,6 +113,11 @@ class Calendar:
         return [start + timedelta(days=offset) for offset in range(weeks * 7)]
 
     def _show(self) -> None:
+        calendar = self._view != PLAN
+        for part in (self._moving, self._note, self._grid):
+            part.set_visibility(calendar)
+        if not calendar:
+            return
         days = self._days()
         same_year = days[0].year == days[-1].year
         week = f"{days[0].day} {days[0]:%b}{'' if same_year else f' {days[0].year}'} to {days[-1].day} {days[-1]:%b %Y}"
@@ -185,9 +197,13 @@ class Calendar:
         self._day = self._today
         self._show()
 
-    def _turn(self) -> None:
+    async def _turn(self) -> None:
         self._view = str(self._toggle.value)
         self._show()
+        if self._view == PLAN:
+            await self._plan.show()
+        else:
+            self._plan.hide()
 
     def _open_week(self, day: date) -> None:
         self._day = day
@@ -195,4 +211,6 @@ class Calendar:
 
 
 def _time_of(publication: Publication) -> datetime:
+    if publication.waits_for is not None and publication.due_at is not None:
+        return publication.due_at
     return publication.published_at or publication.publish_at or publication.due_at or publication.updated_at

@@ -11,6 +11,7 @@ from video_manager.publishing.channels import ChannelEdit
 from video_manager.repository import Loaded
 from video_manager.studio.channel_choice import all_channels
 from video_manager.studio.channel_dialog import ChannelDialog, PlatformDialog
+from video_manager.studio.channel_schedule import ChannelScheduleDialog
 from video_manager.studio.channel_texts import ChannelTextsDialog
 from video_manager.studio.dialogs import confirm
 from video_manager.studio.elements import box, button, chip, empty, heading, icon_button, link, note, text
@@ -104,6 +105,8 @@ class ChannelsPage:
                 button("Pause", self._edit(channel, ChannelEdit(paused=True), told), "second", "pause", small=True)
             button("Edit", lambda: ChannelDialog(self._visit, channel.platform, self.refresh, channel).open(), "second",
                    "edit", small=True)  # fmt: skip
+            button("Schedule", lambda: ChannelScheduleDialog(self._visit, channel, self.refresh).open(), "second",
+                   "schedule", small=True)  # fmt: skip
             button("Posts", lambda: ChannelTextsDialog(self._visit, channel, self.refresh).open(), "second", "notes",
                    small=True)  # fmt: skip
             ui.space()
