@@ -19,6 +19,7 @@ from video_manager.cli.app import app
 from video_manager.errors import SettingsError
 from video_manager.gateway.health import Health, health_routes
 from video_manager.plugins.registry import load_registry
+from video_manager.publishing.access.keyring import Keyring
 from video_manager.settings import PREFIX, Profile, read_settings
 
 _REFERENCE = re.compile(r"\$\(([A-Za-z_][A-Za-z0-9_]*)\)")
@@ -167,10 +168,24 @@ def _environment_faults(one: Workload, manifest: Manifest, secrets: Mapping[str,
     faults += settings_faults(one.name, frozenset(settings.items()))
     if one.args[1:2] in (["gateway"], ["studio"]) and "VIDEO_MANAGER_SESSION_SECRET" not in values:
         faults.append(f"{one.name}: has no VIDEO_MANAGER_SESSION_SECRET")
+    faults += credential_faults(one.name, one.args[1], values.get("VIDEO_MANAGER_CREDENTIAL_KEYS"))
     for key, path in (("VIDEO_MANAGER_DATA_DIR", "/data"), ("HOME", "/tmp")):  # noqa: S108 - the mount
         if values.get(key, path) not in {mount["mountPath"] for mount in one.containers[0]["volumeMounts"]}:
             faults.append(f"{one.name}: {key} is {values.get(key, path)}, where no volume is")
     return faults
+
+
+def credential_faults(name: str, service: str, keys: str | None) -> Iterator[str]:
+    """Those that read the platforms' secrets have the keys, and nobody else has."""
+    if service not in set(Service):
+        return  # said elsewhere
+    needed = Service(service).needs_credentials
+    if needed is not (keys is not None):
+        yield f"{name}: {'has no' if needed else 'has no use for'} VIDEO_MANAGER_CREDENTIAL_KEYS"
+    try:
+        Keyring((keys or "").replace(",", " ").split())
+    except SettingsError as error:
+        yield f"{name}: {error.detail}"
 
 
 def _resolve(variable: Object, values: dict[str, str], secrets: Mapping[str, Mapping[str, str]]) -> Iterator[str]:

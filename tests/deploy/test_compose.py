@@ -13,10 +13,11 @@ from typing import Any
 import jsonschema
 import pytest
 import yaml
-from tests.deploy.code import all_commands, command_faults, settings_faults
+from tests.deploy.code import all_commands, command_faults, credential_faults, settings_faults
 from tests.deploy.manifest import ROOT
 
 from video_manager import __version__
+from video_manager.publishing.access.keyring import Keyring
 from video_manager.settings import PREFIX
 
 DEPLOY = ROOT / "deploy"
@@ -86,6 +87,7 @@ def test_every_environment_is_one_that_the_settings_take(tmp_path: Path) -> None
         values = {key: _filled(value, given) for key, value in one["environment"].items()}
         assert all(key.startswith(PREFIX) for key in values), name
         faults += settings_faults(name, frozenset(values.items()))
+        faults += credential_faults(name, one["command"][1], values.get("VIDEO_MANAGER_CREDENTIAL_KEYS"))
     assert faults == []
 
 
@@ -108,7 +110,8 @@ def test_no_secret_has_a_default_and_each_is_made(tmp_path: Path) -> None:
     assert (tmp_path / ".env").stat().st_mode & 0o777 == 0o600
     random = [value for key, value in made.items() if key != "PUBLIC_URL"]
     assert len(set(random)) == len(random)
-    assert all(re.fullmatch(r"[0-9a-f]{48}", value) for value in random)
+    assert Keyring([made["CREDENTIAL_KEYS"]])
+    assert all(re.fullmatch(r"[0-9a-f]{48}", value) for value in random if value != made["CREDENTIAL_KEYS"])
 
 
 def test_secrets_in_use_are_not_replaced(tmp_path: Path) -> None:

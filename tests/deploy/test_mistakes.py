@@ -165,6 +165,22 @@ MISTAKES = {
         lambda m: _env(m, "studio", "VIDEO_MANAGER_SESSION_SECRET")["valueFrom"]["secretKeyRef"].update(key="session"),
         "video-manager/session, which no secret has",
     ),
+    "no keys of the platforms' secrets": Mistake(
+        lambda m: _env(m, "publishing", "VIDEO_MANAGER_CREDENTIAL_KEYS").update(name="CREDENTIAL_KEYS"),
+        "publishing: has no VIDEO_MANAGER_CREDENTIAL_KEYS",
+    ),
+    "another kind of key": Mistake(
+        lambda m: _env(m, "gateway", "VIDEO_MANAGER_CREDENTIAL_KEYS")["valueFrom"]["secretKeyRef"].update(
+            key="session-secret"
+        ),
+        "each key must be 32 bytes",
+    ),
+    "keys where nobody needs them": Mistake(
+        lambda m: m.container("manager")["env"].append(
+            {"name": "VIDEO_MANAGER_CREDENTIAL_KEYS", "value": "a" * 43 + "="}
+        ),
+        "manager: has no use for VIDEO_MANAGER_CREDENTIAL_KEYS",
+    ),
     "secret that the operator does not make": Mistake(
         _drop("RabbitmqCluster", "rabbitmq"), "rabbitmq-default-user/host"
     ),

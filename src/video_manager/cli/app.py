@@ -12,6 +12,7 @@ from video_manager.cli import (
     asyncapi,
     backup,
     channels,
+    credentials,
     dead_letters,
     demo,
     doctor,
@@ -32,7 +33,7 @@ app = typer.Typer(
     "(VIDEO_MANAGER_DATA_DIR): through the running system where there is one, else by itself.",
 )  # fmt: skip
 
-for module in (serve, make, videos, reviews, publications, channels, analytics, plugins, asyncapi, access,
+for module in (serve, make, videos, reviews, publications, channels, credentials, analytics, plugins, asyncapi, access,
                dead_letters, doctor, backup, demo):  # fmt: skip
     module.register(app)
 

@@ -14,8 +14,23 @@ if TYPE_CHECKING:
 group = typer.Typer(no_args_is_help=True, help="Where videos are published.")
 
 
+Option = Annotated[
+    list[str],
+    typer.Option(
+        "--option", "-o", metavar="NAME=VALUE",
+        help="An option of the platform; may be repeated. NAME=- asks for it without showing it.",
+    ),
+]  # fmt: skip
+
+
 def register(app: typer.Typer) -> None:
+    from video_manager.cli import connecting  # noqa: F401 - it adds its commands to the group
+
     app.add_typer(group, name="channels")
+
+
+def given_options(texts: list[str]) -> dict[str, Any]:
+    return dict(_pair(text) for text in texts)
 
 
 @group.command("list")
@@ -35,12 +50,11 @@ def list_channels(as_json: AsJson = False) -> None:
 def add(
     platform: Annotated[str, typer.Argument(help="folder, site, or another platform (`plugins list`).")],
     name: Annotated[str, typer.Argument(help="What people call it.")],
-    option: Annotated[list[str], typer.Option("--option", "-o", metavar="NAME=VALUE",
-                                              help="An option of the platform; may be repeated.")] = [],  # noqa: B006 - typer copies it
+    option: Option = [],  # noqa: B006 - typer copies it
     as_json: AsJson = False,
 ) -> None:  # fmt: skip
     """Connect a channel; it is tried before it is saved. Prints its id."""
-    options = dict(_pair(text) for text in option)
+    options = given_options(option)
 
     async def work(api: "Api") -> "Json":
         return await api.post("channels", body={"platform": platform, "name": name, "options": options})
@@ -71,6 +85,8 @@ def _pair(text: str) -> tuple[str, Any]:
     name, sign, value = text.partition("=")
     if not sign or not name:
         raise CommandError(f"--option {text}: write NAME=VALUE")
+    if value == "-":
+        return name, typer.prompt(name, hide_input=True, err=True)
     try:
         parsed = json.loads(value)
     except ValueError:
