@@ -11,11 +11,12 @@ from tests.platforms.meta_alone import alone_at_meta
 from video_manager.errors import ActionRequiredError, LimitReached, PermanentError, RetryableError
 from video_manager.fakes import meta
 from video_manager.fakes.network import Fault
-from video_manager.plugins.publishers.instagram import NEEDED, InstagramPublisher
+from video_manager.plugins.api import Publisher
+from video_manager.plugins.publishers import facebook, instagram
 from video_manager.plugins.publishers.meta_errors import UploadGone
 
 CERTAIN, OPEN = True, False
-HANDLE = {"container": "17890000000000001", "uri": "", "begun_at": "2026-11-22T10:00:00+00:00"}
+HANDLE = {"container": "17890000000000001", "video": "900000000000001", "begun_at": "2026-11-22T10:00:00+00:00"}
 
 # code, subcode, what it asks for, whether it is certain that nothing was made, seconds to wait
 TABLE: list[tuple[int, int | None, type[Exception], bool, float | None]] = [
@@ -67,9 +68,23 @@ TABLE: list[tuple[int, int | None, type[Exception], bool, float | None]] = [
 ]
 
 
+PLATFORMS: dict[str, tuple[Publisher[Any], str, tuple[str, ...], str]] = {
+    "Instagram": (instagram.InstagramPublisher(), meta.ACCOUNT, instagram.NEEDED, "media_publish"),
+    "Facebook": (facebook.FacebookPublisher(), meta.PAGE, facebook.NEEDED, "upload_phase=finish"),
+}
+"""By title: whose account it is, its permissions, and its publishing call."""
+
+
+@pytest.fixture(params=PLATFORMS)
+async def either(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[LonePublisher]:
+    publisher, account, scopes, _ = PLATFORMS[request.param]
+    async with alone_at_meta(tmp_path, publisher, {"id": account}, scopes) as it:
+        yield it
+
+
 @pytest.fixture
-async def instagram(tmp_path: Path) -> AsyncIterator[LonePublisher]:
-    async with alone_at_meta(tmp_path, InstagramPublisher(), {"id": meta.ACCOUNT}, NEEDED) as it:
+async def lone(tmp_path: Path) -> AsyncIterator[LonePublisher]:
+    async with alone_at_meta(tmp_path, instagram.InstagramPublisher(), {"id": meta.ACCOUNT}, instagram.NEEDED) as it:
         yield it
 
 
@@ -79,37 +94,38 @@ def body_of(code: int, subcode: int | None, **more: Any) -> dict[str, Any]:
 
 
 async def refused(it: LonePublisher, status: int, body: Any, **more: Any) -> tuple[Exception, bool]:
-    return await it.refused_with(HANDLE, Fault("answer", "media_publish", status=status, body=body, **more))
+    pattern = PLATFORMS[it.publisher.title][3]
+    return await it.refused_with(HANDLE, Fault("answer", pattern, status=status, body=body, **more))
 
 
 @pytest.mark.parametrize(("code", "subcode", "kind", "is_certain", "wait"), TABLE)
 async def test_what_an_error_of_the_publishing_call_asks_for(
-    instagram: LonePublisher, code: int, subcode: int | None, kind: type[Exception], is_certain: bool,
+    either: LonePublisher, code: int, subcode: int | None, kind: type[Exception], is_certain: bool,
     wait: float | None,
 ) -> None:  # fmt: skip
-    error, certain = await refused(instagram, 400, body_of(code, subcode))
+    error, certain = await refused(either, 400, body_of(code, subcode))
     assert isinstance(error, kind), repr(error)
     assert certain is is_certain
     assert isinstance(error, LimitReached) is (kind is LimitReached)
     assert getattr(error, "retry_after_seconds", None) == wait
     numbers = str(code) if subcode is None else f"{code}/{subcode}"
-    assert str(error).startswith(f"Instagram answered 400: What it says (error {numbers})")
+    assert str(error).startswith(f"{either.publisher.title} answered 400: What it says (error {numbers})")
 
 
 @pytest.mark.parametrize(("code", "subcode", "kind", "is_certain", "wait"), TABLE)
 async def test_what_an_error_of_any_other_call_asks_for(
-    instagram: LonePublisher, code: int, subcode: int | None, kind: type[Exception], is_certain: bool,
+    lone: LonePublisher, code: int, subcode: int | None, kind: type[Exception], is_certain: bool,
     wait: float | None,
 ) -> None:  # fmt: skip
-    instagram.network.faults.append(Fault("answer", "publishing_limit", status=400, body=body_of(code, subcode)))
+    lone.network.faults.append(Fault("answer", "publishing_limit", status=400, body=body_of(code, subcode)))
     with pytest.raises(kind) as raised:
-        await instagram.upload()
+        await lone.upload()
     assert isinstance(raised.value, LimitReached) is (kind is LimitReached)
 
 
 @pytest.mark.parametrize("status", [500, 502, 503])
-async def test_trouble_of_the_server_leaves_the_outcome_open(instagram: LonePublisher, status: int) -> None:
-    error, is_certain = await refused(instagram, status, {"not": "documented"})
+async def test_trouble_of_the_server_leaves_the_outcome_open(lone: LonePublisher, status: int) -> None:
+    error, is_certain = await refused(lone, status, {"not": "documented"})
     assert (type(error), is_certain) == (RetryableError, False)
 
 
@@ -120,32 +136,32 @@ async def test_trouble_of_the_server_leaves_the_outcome_open(instagram: LonePubl
         {"error": {"message": "An unknown error occurred", "code": 99}},
     ],
 )
-async def test_trouble_that_is_called_passing_leaves_the_outcome_open(instagram: LonePublisher, body: Any) -> None:
-    error, is_certain = await refused(instagram, 400, body)
+async def test_trouble_that_is_called_passing_leaves_the_outcome_open(lone: LonePublisher, body: Any) -> None:
+    error, is_certain = await refused(lone, 400, body)
     assert isinstance(error, RetryableError)
     assert not is_certain
 
 
-async def test_a_time_that_is_named_is_kept_to(instagram: LonePublisher) -> None:
-    error, _ = await refused(instagram, 400, body_of(4, None), headers={"Retry-After": "1800"})
+async def test_a_time_that_is_named_is_kept_to(lone: LonePublisher) -> None:
+    error, _ = await refused(lone, 400, body_of(4, None), headers={"Retry-After": "1800"})
     assert isinstance(error, LimitReached)
     assert error.retry_after_seconds == 1800
 
 
-async def test_the_words_for_people_are_shown_and_tokens_are_not(instagram: LonePublisher) -> None:
+async def test_the_words_for_people_are_shown_and_tokens_are_not(lone: LonePublisher) -> None:
     body = body_of(123, None, error_user_msg="Malformed access token EAABsbCS1iHgBO7xyz")
-    error, _ = await refused(instagram, 400, body)
+    error, _ = await refused(lone, 400, body)
     assert str(error) == "Instagram answered 400: Malformed access token (a token) (error 123)"
 
 
-async def test_a_revoked_token_asks_the_person(instagram: LonePublisher) -> None:
+async def test_a_revoked_token_asks_the_person(lone: LonePublisher) -> None:
     body = {"error": {"message": "The user removed the app", "type": "REVOKED_ACCESS_TOKEN"}}
-    error, is_certain = await refused(instagram, 403, body)
+    error, is_certain = await refused(lone, 403, body)
     assert (type(error), is_certain) == (ActionRequiredError, True)
 
 
-async def test_endless_words_are_cut(instagram: LonePublisher) -> None:
-    error, _ = await refused(instagram, 400, body_of(123, None, error_user_msg="x" * 100_000))
+async def test_endless_words_are_cut(lone: LonePublisher) -> None:
+    error, _ = await refused(lone, 400, body_of(123, None, error_user_msg="x" * 100_000))
     assert len(str(error)) < 500
 
 
@@ -162,8 +178,8 @@ async def test_endless_words_are_cut(instagram: LonePublisher) -> None:
     ],
 )  # fmt: skip
 async def test_what_a_refusal_of_the_bytes_asks_for(
-    instagram: LonePublisher, status: int, info: dict[str, Any], kind: type[Exception]
+    lone: LonePublisher, status: int, info: dict[str, Any], kind: type[Exception]
 ) -> None:
-    instagram.network.faults.append(Fault("answer", "rupload", status=status, body={"debug_info": info}))
+    lone.network.faults.append(Fault("answer", "rupload", status=status, body={"debug_info": info}))
     with pytest.raises(kind, match=rf"Instagram did not take the bytes \({status}\): {info['message']}"):
-        await instagram.upload()
+        await lone.upload()
