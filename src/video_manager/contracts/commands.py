@@ -77,6 +77,8 @@ class CreatePublication(Body):
     """Publishing chooses the time: the channel's next free slot."""
     approved_by: str
     options: dict[str, Any] = {}
+    text_sha256: str | None = None
+    """Of metadata and options as they were approved (see `domain.posting.text_sha256`)."""
 
 
 class WithdrawPublication(Body):

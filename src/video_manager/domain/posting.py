@@ -1,5 +1,7 @@
 """What would be posted of a version to one channel: texts, the platform's own options, what speaks against it."""
 
+import hashlib
+import json
 from typing import Any
 
 from pydantic import Field
@@ -41,3 +43,9 @@ class Composed(Frozen):
     metadata: Metadata
     options: dict[str, Any] = Field(default_factory=dict)
     findings: tuple[Finding, ...] = ()
+
+
+def text_sha256(metadata: Metadata, options: dict[str, Any]) -> str:
+    """What binds an approval to its texts and choices, as the sha256 of a file binds it to the bytes."""
+    said = {"metadata": metadata.model_dump(mode="json"), "options": options}
+    return hashlib.sha256(json.dumps(said, sort_keys=True, ensure_ascii=True).encode()).hexdigest()

@@ -28,7 +28,8 @@ __all__ = [
     "Approved", "Attempt", "Channel", "Failure", "HistoryEntry", "Outcome", "Publication", "PublicationState",
     "Withdrawal", "arm", "begin_asking", "cancel", "claim", "create", "doubt", "expire", "fail", "fill", "hand_back",
     "instant_of", "is_early", "mark_absent", "mark_pending", "mark_unknown", "postpone", "publish", "renew",
-    "require_action", "reschedule", "resolve", "retry", "save_handle", "stage", "take_down", "tombstone", "wait_for_limit", "withdraw",
+    "require_action", "reschedule", "resolve", "retry", "save_handle", "stage", "take_down", "tombstone",
+    "wait_for_limit", "withdraw",
 ]  # fmt: skip
 
 KEPT_ATTEMPTS = 50

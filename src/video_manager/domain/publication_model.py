@@ -86,6 +86,8 @@ class Approved(Frozen):
     captions: MediaFile | None = None
     approved_by: str
     options: dict[str, Any] = Field(default_factory=dict)
+    text_sha256: str | None = None
+    """Of the metadata and options; None where an older release approved."""
 
 
 class Withdrawal(Frozen):

@@ -7,7 +7,7 @@ from video_manager.contracts.commands import CreatePublication
 from video_manager.contracts.envelope import Envelope, envelope
 from video_manager.domain import review as rules
 from video_manager.domain.model import Instant
-from video_manager.domain.posting import Composed, Draft
+from video_manager.domain.posting import Composed, Draft, text_sha256
 from video_manager.domain.video import (
     Approval,
     MediaRole,
@@ -148,6 +148,7 @@ def _approval(video: Video, one: Prepared, review: Review, id: str) -> tuple[App
         captions=draft.captions, publish_at=resolve_time(target.publish_at),
         requested_local=_as_written(target.publish_at), next_slot=target.publish_at == "next_slot",
         approved_by=review.author, options=composed.options,
+        text_sha256=text_sha256(composed.metadata, composed.options),
     )  # fmt: skip
     told = envelope(command, source="manager", subject=command.publication_id, correlation_id=video.id, id_from=(id,))
     return approval, told

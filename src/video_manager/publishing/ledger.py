@@ -120,7 +120,7 @@ def _created(command: CreatePublication, platform: str, now: datetime) -> Public
     approved = Approved(
         video_id=command.video_id, version=command.version, channel_id=command.channel_id, platform=platform,
         metadata=command.metadata, master=command.master, thumbnail=command.thumbnail, captions=command.captions,
-        approved_by=command.approved_by, options=command.options,
+        approved_by=command.approved_by, options=command.options, text_sha256=command.text_sha256,
     )  # fmt: skip
     return rules.create(
         command.publication_id, command.approval_id, approved, now,
@@ -141,6 +141,7 @@ def _event(publication: Publication, now: datetime, detail: str | None = None) -
         publication_id=publication.id, approval_id=publication.approval_id, video_id=content.video_id,
         version=content.version, channel_id=content.channel_id, platform=content.platform,
         title=content.metadata.title, detail=detail or publication.error or publication.waits_for or "",
-        external_id=publication.external_id, url=publication.url, at=(publication.due_at or now) if scheduled else now, sequence=publication.told,
+        external_id=publication.external_id, url=publication.url,
+        at=(publication.due_at or now) if scheduled else now, sequence=publication.told,
     )  # fmt: skip
     return envelope(body, source=SOURCE, subject=publication.id, now=now, correlation_id=content.video_id)

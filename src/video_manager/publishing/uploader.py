@@ -11,6 +11,7 @@ from pathlib import Path
 from video_manager.contracts.envelope import Envelope
 from video_manager.domain import publication as rules
 from video_manager.domain.channel import Channel
+from video_manager.domain.posting import text_sha256
 from video_manager.domain.publication import Failure, Publication
 from video_manager.domain.video import MediaFile, Severity
 from video_manager.errors import (
@@ -168,6 +169,7 @@ class Uploader:
 
     async def _fetch(self, publication: Publication, folder: Path) -> Post:
         """Working copies whose bytes are exactly those that were approved."""
+        _refuse_other_texts(publication)
         post = post_of(publication, folder)
         content = publication.content
         wanted = ((post.video, content.master), (post.thumbnail, content.thumbnail), (post.captions, content.captions))
@@ -287,6 +289,15 @@ class Uploader:
 
     async def _move(self, running: Running, decide: Decide) -> None:
         await self._ledger.move(running.id, decide)
+
+
+def _refuse_other_texts(publication: Publication) -> None:
+    content = publication.content
+    if content.text_sha256 not in (None, text_sha256(content.metadata, content.options)):
+        raise PermanentError(
+            "the title, text or choices are not those that were approved: nothing was published; review the version "
+            "again"
+        )
 
 
 def _expected(error: BaseException) -> bool:

@@ -18,6 +18,7 @@ from video_manager.contracts.commands import CreatePublication, WithdrawPublicat
 from video_manager.contracts.envelope import Body, Envelope, envelope
 from video_manager.domain.access import Actor, Role
 from video_manager.domain.model import derived_id
+from video_manager.domain.posting import text_sha256
 from video_manager.domain.publication import Publication
 from video_manager.domain.video import MediaFile, MediaRole, Metadata
 from video_manager.plugins.api import Plugin
@@ -66,9 +67,10 @@ class World:
         self, id: str = "p" * 32, channel: str = FOLDER, title: str = "Ein Tag am Meer",
         publish_at: datetime | None = None, video_id: str = "v1", **metadata: Any,
     ) -> CreatePublication:  # fmt: skip
+        texts = Metadata(title=title, **metadata)
         return CreatePublication(
             publication_id=id, approval_id="a1", video_id=video_id, version=1, channel_id=channel,
-            metadata=Metadata(title=title, **metadata), master=await self.store(MediaRole.MASTER),
+            metadata=texts, text_sha256=text_sha256(texts, {}), master=await self.store(MediaRole.MASTER),
             thumbnail=await self.store(MediaRole.THUMBNAIL), captions=await self.store(MediaRole.CAPTIONS),
             publish_at=publish_at, approved_by="Rita",
         )  # fmt: skip
@@ -118,8 +120,10 @@ async def open_world(
     await files.open()
     settings = PublishingRules(
         base_url="http://127.0.0.1:8800", published_folder=root / "published",
-        **{"keys_folder": root, "backoff_first_seconds": 0.0, "renew_seconds": 0.05, "lease_seconds": 0.5, "absent_margin_seconds": 0.1}
-        | rules,
+        **{
+            "keys_folder": root, "backoff_first_seconds": 0.0, "renew_seconds": 0.05, "lease_seconds": 0.5,
+            "absent_margin_seconds": 0.1,
+        } | rules,
     )  # fmt: skip
     bus = SqliteBus(root / "bus.sqlite")
     await bus.open()

@@ -10,7 +10,7 @@ import pytest
 from tests.integration.publishing.conftest import RITA, World, open_world
 
 from video_manager.domain.publication import Publication, PublicationState
-from video_manager.domain.video import Finding, Severity
+from video_manager.domain.video import Finding, Metadata, Severity
 from video_manager.errors import (
     ActionRequiredError,
     InvalidInput,
@@ -433,3 +433,17 @@ async def test_a_post_that_the_platform_gave_up_because_of_the_account_pauses_th
     assert (publication.error, publication.in_doubt) == ("the account may not post", False)
     channel = (await stage.publishing.service.channels.get(RITA, "stage")).value
     assert (channel.paused, channel.paused_reason) == (True, "the account may not post")
+
+
+async def test_texts_or_choices_that_were_not_approved_are_never_published(world: World) -> None:
+    """Whoever changes the stored snapshot, by hand or by a fault of ours, publishes nothing."""
+    for number, change in enumerate(({"options": {"privacy": "public"}}, {"metadata": Metadata(title="Other")})):
+        id = str(number) * 32
+        await world.create(await world.command(id=id, video_id=f"v{number}"))
+        publications = world.publishing.repositories[0]
+        await publications.change(id, lambda it, change=change: it.with_(approved=it.content.with_(**change)))
+        await world.run()
+        publication = await world.publication(id)
+        assert publication.state is PublicationState.FAILED
+        assert "not those that were approved" in (publication.error or "")
+    assert world.sidecars() == []
