@@ -9,6 +9,7 @@ from video_manager.fakes.peertube import PeerTubeFake
 from video_manager.fakes.telegram import TelegramFake
 from video_manager.fakes.tiktok import TikTokFake
 from video_manager.fakes.vimeo import VimeoFake
+from video_manager.fakes.webhook import WebhookFake
 from video_manager.fakes.x import XFake
 from video_manager.fakes.youtube import YouTubeFake
 
@@ -23,4 +24,5 @@ FAKES: tuple[type[Fake], ...] = (
     LinkedInFake,
     VimeoFake,
     XFake,
+    WebhookFake,
 )

@@ -11,6 +11,7 @@ from video_manager.plugins.publishers.site import SitePublisher
 from video_manager.plugins.publishers.telegram import TelegramPublisher
 from video_manager.plugins.publishers.tiktok import TikTokPublisher
 from video_manager.plugins.publishers.vimeo import VimeoPublisher
+from video_manager.plugins.publishers.webhook import WebhookPublisher
 from video_manager.plugins.publishers.x import XPublisher
 from video_manager.plugins.publishers.youtube import YouTubePublisher
 
@@ -30,4 +31,5 @@ PUBLISHERS = (
     LinkedInPagePublisher,
     VimeoPublisher,
     XPublisher,
+    WebhookPublisher,
 )
