@@ -81,7 +81,7 @@ class XApi:
             return LimitReached(text, _until_reset(answer, self._context.now()))
         if status == 402 or any(kind.endswith(problem) for problem in _OPERATOR):
             return ActionRequiredError(f"{text}; look into credits, limits and rights of the app at console.x.com")
-        if status == 401:
+        if status == 401 or (status == 403 and "scope" in said.lower()):
             return ActionRequiredError(f"{text}; connect the channel again")
         if status == 403 and "duplicate content" in said.lower():
             return Duplicate(f"{text}; X takes the same text only once: change it")

@@ -152,9 +152,9 @@ def _client(
 def _named(name: str) -> Any:
     """The client's id and secret in the body, the id under another name (TikTok's `client_key`)."""
 
-    def prepare(client: Any, method: str, uri: str, headers: Any, body: str) -> tuple[str, Any, str]:
+    def prepare(client: Any, method: str, uri: str, headers: Any, body: bytes) -> tuple[str, Any, str]:
         del method
-        extra = httpx.QueryParams({name: client.client_id, "client_secret": client.client_secret})
-        return uri, headers, f"{body}&{extra}" if body else str(extra)
+        form = httpx.QueryParams(body.decode()).merge({name: client.client_id, "client_secret": client.client_secret})
+        return uri, headers, str(form)
 
     return prepare
