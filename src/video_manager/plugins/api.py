@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, ClassVar, Generic, Protocol
 
 from video_manager.domain.metrics import MetricSnapshot
+from video_manager.domain.schedule import Pace
 from video_manager.domain.video import Finding
 from video_manager.plugins.plugin import (
     SOURCE_FILE_FORMAT,
@@ -62,6 +63,7 @@ __all__ = [
     "OAuthApp",
     "Options",
     "OptionsT",
+    "Pace",
     "PlatformLimits",
     "Plugin",
     "Post",

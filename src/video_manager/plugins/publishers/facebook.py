@@ -17,6 +17,7 @@ from video_manager.plugins.api import (
     Asked,
     Handle,
     Options,
+    Pace,
     PlatformLimits,
     Post,
     Published,
@@ -55,6 +56,7 @@ class FacebookPublisher(Publisher[FacebookOptions]):
     description = "Publishes reels on a Facebook Page; they are always public."
     Options = FacebookOptions
     limits = PlatformLimits(min_duration_seconds=3, max_duration_seconds=90, min_aspect=0.55, max_aspect=0.575)
+    pace = Pace(max_per_24_hours=30)
     quotas: ClassVar[tuple[Quota, ...]] = (REELS_A_DAY,)
     oauth = facebook_login((*NEEDED, "read_insights", "business_management"), NEEDED)
     guide = (

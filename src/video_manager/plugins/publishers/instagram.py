@@ -23,6 +23,7 @@ from video_manager.plugins.api import (
     Asked,
     Handle,
     Options,
+    Pace,
     Post,
     Published,
     Publisher,
@@ -74,6 +75,7 @@ class InstagramPublisher(Publisher[InstagramOptions]):
     Options = InstagramOptions
     PostOptions = InstagramPostOptions
     limits = LIMITS
+    pace = Pace(max_per_24_hours=50)
     deletes: ClassVar[bool] = False
     oauth = facebook_login(
         (*NEEDED, "instagram_manage_insights", "business_management"), NEEDED

@@ -23,6 +23,7 @@ from video_manager.plugins.api import (
     Handle,
     OAuth,
     Options,
+    Pace,
     PlatformLimits,
     Post,
     Published,
@@ -86,6 +87,7 @@ class TikTokPublisher(Publisher[TikTokOptions]):
     Options = TikTokOptions
     PostOptions = TikTokPostOptions
     limits = PlatformLimits(max_duration_seconds=600, max_size_bytes=4 * 10**9)
+    pace = Pace(max_per_24_hours=15)  # of one account, by all apps together
     oauth = OAuth(
         authorize_url="https://www.tiktok.com/v2/auth/authorize/",
         token_url="https://open.tiktokapis.com/v2/oauth/token/",  # noqa: S106 - an address
