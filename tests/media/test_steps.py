@@ -4,6 +4,7 @@ import asyncio
 from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -48,8 +49,14 @@ def assert_delivered(video: Path) -> None:
 # ---- reframe ----------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("fill", ["blur", "crop", "fit"])
-@pytest.mark.parametrize(("aspect", "size"), [("9:16", (270, 480)), ("1:1", (480, 480)), ("16:9", (854, 480))])
+@pytest.mark.parametrize(
+    ("fill", "aspect", "size"),
+    [
+        pytest.param(fill, aspect, size, id=f"{aspect}-{fill}", marks=[] if row == column else [pytest.mark.long])
+        for row, fill in enumerate(("blur", "crop", "fit"))
+        for column, (aspect, size) in enumerate((("9:16", (270, 480)), ("1:1", (480, 480)), ("16:9", (854, 480))))
+    ],
+)
 def test_reframe_gives_the_shape(card: Path, tmp_path: Path, fill: str, aspect: str, size: tuple[int, int]) -> None:
     result = apply("reframe", card, tmp_path, aspect=aspect, fill=fill, height=480, colour="#ff0000")
     assert result.video is not None
@@ -114,17 +121,23 @@ def odd_media(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 KINDS = ["varying", "rotated", "odd size", "no sound", "one pixel", "webm", "one frame", "anamorphic"]
 
 
-@pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize(
-    ("step", "options"),
-    [
-        ("reframe", {"aspect": "1:1", "height": 240}),
-        ("normalize_loudness", {}),
-        ("watermark", {"text": "mine"}),
-        ("trim", {"end_seconds": 1.0}),
-        ("thumbnail", {}),
-    ],
-)
+def _odd_media() -> list[Any]:
+    """Every step with every kind; the short run has each kind and each step, with one another."""
+    steps = [
+        ("reframe", {"aspect": "1:1", "height": 240}), ("normalize_loudness", {}), ("watermark", {"text": "mine"}),
+        ("trim", {"end_seconds": 1.0}), ("thumbnail", {}),
+    ]  # fmt: skip
+    return [
+        pytest.param(
+            kind, step, options, id=f"{step}-{kind}",
+            marks=[] if row == column % len(steps) else [pytest.mark.long],
+        )
+        for row, (step, options) in enumerate(steps)
+        for column, kind in enumerate(KINDS)
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(("kind", "step", "options"), _odd_media())
 def test_odd_media_come_out_as_plain_video(
     odd_media: dict[str, Path], kind: str, step: str, options: dict[str, object], tmp_path: Path
 ) -> None:
@@ -192,12 +205,13 @@ def loudness_of(video: Path) -> tuple[float, float]:
 @pytest.mark.parametrize(
     ("sound", "sound_filter"),
     [
-        (TONE, "volume=0.05"),
-        (TONE, "volume=8"),
-        ("anoisesrc=c=pink:r=48000:a=0.5:seed=1", "volume=0.1"),
-        ("sine=f=200:b=4:sample_rate=48000", "volume='if(lt(mod(t,2),0.1),4,0.05)':eval=frame"),
+        pytest.param(TONE, "volume=0.05", id="quiet tone", marks=pytest.mark.long),
+        pytest.param(TONE, "volume=8", id="clipped tone"),
+        pytest.param("anoisesrc=c=pink:r=48000:a=0.5:seed=1", "volume=0.1", id="noise", marks=pytest.mark.long),
+        pytest.param(
+            "sine=f=200:b=4:sample_rate=48000", "volume='if(lt(mod(t,2),0.1),4,0.05)':eval=frame", id="sparse beats"
+        ),
     ],
-    ids=["quiet tone", "clipped tone", "noise", "sparse beats"],
 )
 def test_loudness_is_reached_without_clipping(tmp_path: Path, sound: str, sound_filter: str) -> None:
     video = clip(tmp_path / "in.mp4", seconds=8, sound=sound, sound_filter=sound_filter)

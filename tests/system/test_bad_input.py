@@ -159,7 +159,7 @@ def test_texts_that_cannot_be_told(driver: Driver, text: Any, reason: str) -> No
         "ʘʘʘ ǂǂǂ ƻƻƻ",
         pytest.param("Hmm brrr pfff zzzz xkcd qwrtz.", marks=pytest.mark.long),
         pytest.param("a" * 3000, marks=pytest.mark.long),
-        "1234567890 " * 30,
+        pytest.param("1234567890 " * 30, marks=pytest.mark.long),
         pytest.param("Ω≈ç√ is ½ of ∞ ok.", marks=pytest.mark.long),
     ],
     ids=["clicks", "consonants", "one-long-word", "digits", "symbols"],
@@ -207,7 +207,7 @@ def upload(driver: Driver, path: Path) -> Json:
         ("dot.mkv", "only 1x1 pixels", ""),
         ("still.png", "still picture", ""),
         ("huge.gif", "far too large", "Invalid argument"),
-        ("huge.mkv", "16000x16000", ""),
+        pytest.param("huge.mkv", "16000x16000", "", marks=pytest.mark.long),
         ("outsize.avi", "not a video", ""),
     ],
 )  # fmt: skip

@@ -69,7 +69,10 @@ def own_video(driver: Driver, source: str) -> Json:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("leave_bytes", [1_000_000, 3_500_000], ids=["ffmpeg", "store"])
+@pytest.mark.parametrize(
+    "leave_bytes",
+    [pytest.param(1_000_000, id="ffmpeg", marks=pytest.mark.long), pytest.param(3_500_000, id="store")],
+)
 def test_a_full_disk_fails_that_video_alone(
     on_small_disk: Driver, small_disk: Path, noise: Path, leave_bytes: int
 ) -> None:
