@@ -3,6 +3,7 @@
 from video_manager.fakes.bluesky import BlueskyFake
 from video_manager.fakes.discord import DiscordFake
 from video_manager.fakes.linkedin import LinkedInFake
+from video_manager.fakes.mastodon import MastodonFake
 from video_manager.fakes.meta import MetaFake
 from video_manager.fakes.network import Fake
 from video_manager.fakes.peertube import PeerTubeFake
@@ -16,13 +17,14 @@ from video_manager.fakes.youtube import YouTubeFake
 FAKES: tuple[type[Fake], ...] = (
     BlueskyFake,
     DiscordFake,
+    LinkedInFake,
+    MastodonFake,
     MetaFake,
     PeerTubeFake,
     TelegramFake,
     TikTokFake,
-    YouTubeFake,
-    LinkedInFake,
     VimeoFake,
-    XFake,
     WebhookFake,
+    XFake,
+    YouTubeFake,
 )

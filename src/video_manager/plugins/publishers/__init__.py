@@ -6,6 +6,7 @@ from video_manager.plugins.publishers.facebook import FacebookPublisher
 from video_manager.plugins.publishers.folder import FolderPublisher
 from video_manager.plugins.publishers.instagram import InstagramPublisher
 from video_manager.plugins.publishers.linkedin import LinkedInPagePublisher, LinkedInPublisher
+from video_manager.plugins.publishers.mastodon import MastodonPublisher
 from video_manager.plugins.publishers.peertube import PeerTubePublisher
 from video_manager.plugins.publishers.site import SitePublisher
 from video_manager.plugins.publishers.telegram import TelegramPublisher
@@ -23,13 +24,14 @@ PUBLISHERS = (
     DiscordWebhookPublisher,
     FacebookPublisher,
     InstagramPublisher,
+    LinkedInPagePublisher,
+    LinkedInPublisher,
+    MastodonPublisher,
     PeerTubePublisher,
     TelegramPublisher,
     TikTokPublisher,
-    YouTubePublisher,
-    LinkedInPublisher,
-    LinkedInPagePublisher,
     VimeoPublisher,
-    XPublisher,
     WebhookPublisher,
+    XPublisher,
+    YouTubePublisher,
 )
