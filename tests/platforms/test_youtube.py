@@ -1,5 +1,6 @@
 """The YouTube publisher: what it sends, how it goes on after a break, what each error of YouTube asks for."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -8,7 +9,7 @@ from typing import Any
 
 import pytest
 from tests.platforms import youtube_alone as yt
-from tests.platforms.youtube_alone import OPTIONS, PUBLISHER, Alone, alone, google_error
+from tests.platforms.youtube_alone import OPTIONS, PUBLISHER, Alone, Attempt, alone, google_error
 
 from video_manager.errors import (
     ActionRequiredError,
@@ -19,7 +20,7 @@ from video_manager.errors import (
     WorkError,
 )  # fmt: skip
 from video_manager.fakes import youtube as fakes
-from video_manager.fakes.network import Fault
+from video_manager.fakes.network import Call, Fault
 from video_manager.plugins.api import Answer
 from video_manager.plugins.publishers.youtube_api import UNITS_QUOTA, UPLOADS_QUOTA, seconds_to_reset
 
@@ -123,12 +124,41 @@ async def test_a_broken_chunk_is_asked_about_and_not_sent_blindly(at: Alone, kin
 
 async def test_the_address_of_the_session_is_stored_before_the_first_byte_and_in_no_error(at: Alone) -> None:
     attempt = at.attempt()
-    at.fail(google_error(400, "badRequest", "see upload_id"), yt.SESSION)
-    with pytest.raises(PermanentError) as raised:
+    said: list[str] = []
+
+    def repeat(call: Call) -> None:
+        said.append(call.query)
+        at.network.faults[0].body["error"]["message"] = f"wrong: {call.query}"
+
+    fault = google_error(400, "invalidVideoMetadata")
+    fault.happens = repeat
+    at.fail(fault, yt.SESSION)
+    with pytest.raises(PermanentError, match="wrong:") as raised:
         await PUBLISHER.upload(at.post(), OPTIONS, attempt.context)
-    assert "upload_id=" in attempt.handle["session"]
-    assert attempt.handle["session"].split("upload_id=")[1] not in raised.value.detail
+    secret = attempt.handle["session"].split("upload_id=")[1]
+    assert secret in said[0]
+    assert secret not in raised.value.detail
     assert not at.fake.videos
+
+
+async def test_a_chunk_that_another_process_has_sent_meanwhile_is_asked_about(at: Alone) -> None:
+    post = at.post(LONG)
+    at.fail(google_error(400, "badRequest", "not the already uploaded size"), yt.SESSION)
+    await at.uploaded(post)
+    (video,) = at.fake.videos.values()
+    assert video.sha256 == post.video_sha256
+
+
+async def test_two_processes_at_the_same_session_make_one_video(at: Alone) -> None:
+    post, first = at.post(LONG), at.attempt()
+    at.fail(Fault("before"), yt.SESSION, times=5)
+    with pytest.raises(RetryableError):
+        await PUBLISHER.upload(post, OPTIONS, first.context)
+    ends = await asyncio.gather(*(at.uploaded(post, first.handle) for _ in range(3)), return_exceptions=True)
+    assert all(isinstance(end, Attempt | RetryableError) for end in ends), ends
+    await at.uploaded(post, first.handle)
+    (video,) = at.fake.videos.values()
+    assert video.sha256 == post.video_sha256
 
 
 @pytest.mark.parametrize("way", ["forgotten", "expired"])

@@ -1,6 +1,9 @@
 """The fake YouTube is as strict as Google's documents, and Google's own client gets on with it."""
 
+import hashlib
 import json
+import socket
+import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -173,6 +176,23 @@ def test_the_video_is_made_with_the_last_byte_only(at: At) -> None:
     again = at.put(session, b"", f"*/{size}")
     assert again.json()["id"] == done.json()["id"]
     assert len(at.fake.videos) == 1
+
+
+def test_of_a_connection_that_breaks_whole_granules_are_kept(at: At) -> None:
+    content = bytes(range(256)) * 2048
+    session = at.begin(len(content)).headers["Location"]
+    path = "/www.googleapis.com" + session.removeprefix("https://www.googleapis.com")
+    with socket.create_connection(("127.0.0.1", httpx.URL(at.gateway).port or 0)) as broken:
+        head = (
+            f"PUT {path} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {at.token()}\r\nContent-Length: {len(content)}"
+            f"\r\nContent-Range: bytes 0-{len(content) - 1}/{len(content)}\r\n\r\n"
+        )
+        broken.sendall(head.encode() + content[: GRANULE + 1000])
+    while at.fake.sessions.open[session.split("upload_id=")[1]].arrived.size_bytes == 0:
+        time.sleep(0.01)
+    assert at.put(session, b"", f"*/{len(content)}").headers["Range"] == f"bytes=0-{GRANULE - 1}"
+    done = at.put(session, content[GRANULE:], f"{GRANULE}-{len(content) - 1}/{len(content)}")
+    assert at.fake.videos[done.json()["id"]].sha256 == hashlib.sha256(content).hexdigest()
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 """Google's resumable uploads: sessions, chunks of multiples of 256 KiB, exact offsets, 308 until the last byte."""
 
+import asyncio
 import re
 import secrets
 from collections.abc import Callable
@@ -30,6 +31,8 @@ class Session:
     until: float
     arrived: Arrived = field(default_factory=Arrived)
     made: dict[str, Any] | None = None
+    turn: asyncio.Lock = field(default_factory=asyncio.Lock)
+    """Two chunks at once: the later one finds what the earlier one has stored."""
 
 
 @dataclass
@@ -64,13 +67,16 @@ class Sessions:
             raise Wrong(404, "notFound", "Upload session not found.", "global")
         if self.now() >= session.until:
             raise Wrong(410, "uploadSessionExpired", "The upload session has expired.", "global")
+        async with session.turn:
+            return await self._take(request, session)
+
+    async def _take(self, request: Request, session: Session) -> dict[str, Any] | Response:
         if session.made is not None:
             return session.made
         length = request.headers.get("Content-Length", "")
         if not length.isdigit():
             raise Wrong(411, "lengthRequired", "Content-Length is needed.", "global")
-        first = self._first(request, session, int(length))
-        if first is not None:
+        if self._first(request, session, int(length)) is not None:
             await _store(request, session)
         if session.arrived.size_bytes == session.total_bytes:
             session.made = self.finish(session)

@@ -74,7 +74,7 @@ class YouTube:
     async def at_session(self, session: str, **call: Any) -> httpx.Response:
         """A PUT to an upload's address, with which anybody could upload: no error repeats it."""
         hidden = (session, httpx.URL(session).query.decode())
-        api = Api(self._context, TITLE, lambda answer: fault_of(answer, self._context.now()), hidden=hidden)
+        api = Api(self._context, TITLE, lambda answer: fault_at_session(answer, self._context.now()), hidden=hidden)
         return await api.call("PUT", session, ok=SESSION_ANSWERS, **call)
 
     async def read(self, resource: str, part: str, **parameters: str) -> list[dict[str, Any]]:
@@ -156,6 +156,14 @@ def fault_of_extra(answer: httpx.Response, now: datetime) -> WorkError | None:
     if reason == "forbidden":
         return PermanentError(f"YouTube answered {answer.status_code} {reason}: {said}")
     return fault_of(answer, now)
+
+
+def fault_at_session(answer: httpx.Response, now: datetime) -> WorkError | None:
+    """Like `fault_of`, for chunks: one that does not fit (another process may have sent it) is asked about."""
+    fault = fault_of(answer, now)
+    if fault is None and answer.status_code == 400:
+        return RetryableError(f"YouTube did not take a part of the upload: {words(answer)}")
+    return fault
 
 
 def seconds_to_reset(now: datetime) -> float:
