@@ -34,7 +34,7 @@ class RunningSystem:
 def system(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningSystem]:
     """The laptop profile; a test that is parametrised with `system` may ask for the cluster."""
     folder = tmp_path_factory.mktemp("system")
-    running = _laptop if getattr(request, "param", "laptop") == "laptop" else _cluster
+    running = laptop if getattr(request, "param", "laptop") == "laptop" else _cluster
     with running(folder) as system:
         yield system
 
@@ -58,9 +58,10 @@ def _cluster(folder: Path) -> Iterator[RunningSystem]:
 
 
 @contextmanager
-def _laptop(folder: Path) -> Iterator[RunningSystem]:
+def laptop(folder: Path, **more: str) -> Iterator[RunningSystem]:
+    """With further settings."""
     port, log = free_port(), folder / "log.txt"
-    settings = {"data_dir": str(folder / "data"), "port": str(port), "sample_video": "false", **_SETTINGS}
+    settings = {"data_dir": str(folder / "data"), "port": str(port), "sample_video": "false", **_SETTINGS, **more}
     environment = {name: value for name, value in os.environ.items() if not name.startswith("VIDEO_MANAGER_")}
     environment |= {f"VIDEO_MANAGER_{name.upper()}": value for name, value in settings.items()}
     with log.open("wb") as output:

@@ -42,6 +42,11 @@ class Channel(Frozen):
         """Whether its due publications are uploaded."""
         return self.enabled and not self.paused and self.deleted_at is None
 
+    @property
+    def paused_by_person(self) -> bool:
+        """Whether somebody wants the pause, rather than something being broken."""
+        return self.paused and (self.paused_reason or "").startswith(_BY_PERSON)
+
 
 def pause(channel: Channel, reason: str, now: Instant) -> Channel:
     """Paused once: a channel that already is keeps its first reason."""
@@ -57,6 +62,6 @@ def by_person(name: str) -> str:
 
 def repaired(channel: Channel, now: Instant) -> Channel:
     """What stopped it is mended. A pause that a person wants stays."""
-    if channel.paused and (channel.paused_reason or "").startswith(_BY_PERSON):
+    if channel.paused_by_person:
         return channel.with_(updated_at=now)
     return channel.with_(paused=False, paused_reason=None, updated_at=now)

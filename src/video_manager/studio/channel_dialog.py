@@ -15,10 +15,13 @@ from video_manager.repository import Loaded
 from video_manager.studio.dialogs import Dialog
 from video_manager.studio.elements import box, button, text
 from video_manager.studio.forms import SchemaForm
+from video_manager.studio.forms.inputs import STORED
 from video_manager.studio.forms.plain import PlainForm
 from video_manager.studio.forms.requests import read_body
+from video_manager.studio.forms.schema import Schema, Widget, read_fields
 from video_manager.studio.icons import platform_icon
 from video_manager.studio.session import Visit
+from video_manager.studio.sign_in_dialog import SignInDialog, signs_in
 
 Refresh = Callable[[], Awaitable[None]]
 
@@ -29,9 +32,12 @@ class PlatformDialog:
     def __init__(self, visit: Visit, refresh: Refresh) -> None:
         self._dialog = Dialog("Where should videos go?", wide=True)
 
-        def choose(platform: str) -> None:
+        async def choose(platform: str) -> None:
             self._dialog.close()
-            ChannelDialog(visit, platform, refresh).open()
+            if signs_in(visit, platform):
+                await SignInDialog(visit, platform).open()
+            else:
+                ChannelDialog(visit, platform, refresh).open()
 
         with self._dialog.body(), box("vm-options-grid"):
             for item in visit.parts.registry.describe(PluginKind.PUBLISHER):
@@ -50,9 +56,12 @@ class PlatformDialog:
 
 
 class ChannelDialog:
-    """A new channel, or a changed one when `channel` is given."""
+    """A new channel, or a changed one when `channel` is given; `resume`: it goes on when it works again."""
 
-    def __init__(self, visit: Visit, platform: str, refresh: Refresh, channel: Channel | None = None) -> None:
+    def __init__(
+        self, visit: Visit, platform: str, refresh: Refresh, channel: Channel | None = None, *, resume: bool = False
+    ) -> None:
+        self._resume = resume
         self._visit = visit
         self._platform = platform
         self._refresh = refresh
@@ -67,7 +76,7 @@ class ChannelDialog:
                 "name", "Name", lambda: ui.input(value=channel.name if channel else description.title),
                 "As you will see it when you choose channels.",
             )  # fmt: skip
-            self._options = SchemaForm(description.json_schema, channel.options if channel else None)
+            self._options = SchemaForm(description.json_schema, _values(description.json_schema, channel))
         with self._dialog.foot():
             self._button = button("Save" if channel else "Connect", self._save, "primary")
 
@@ -80,6 +89,8 @@ class ChannelDialog:
         async def save(actor: Actor) -> Loaded[Channel]:
             values = {"name": self._name.value or "", "options": self._options.values()}
             if self._channel is not None:
+                if self._resume:
+                    values["paused"] = False
                 return await publishing.edit_channel(actor, self._channel.id, read_body(ChannelEdit, values))
             new = read_body(NewChannel, {"platform": self._platform, **values})
             return await publishing.channels.create(actor, self._new_id, new)
@@ -94,3 +105,11 @@ class ChannelDialog:
 
     def show_errors(self, errors: Sequence[FieldError]) -> Sequence[FieldError]:
         return self._plain.show_errors(self._options.show_errors(errors))
+
+
+def _values(schema: Schema, channel: Channel | None) -> dict[str, Any]:
+    """What the form begins with; of the secrets only that they are there."""
+    if channel is None:
+        return {}
+    secrets = [field.name for field in read_fields(schema) if field.widget is Widget.SECRET]
+    return {**dict.fromkeys(secrets, STORED), **channel.options}

@@ -14,7 +14,7 @@ from video_manager.ports import MessageBus
 
 WATCHED = (
     "version.*", "review.*", "video.*", "job.*", "render.finished", "render.failed", "processing.finished",
-    "processing.failed", "publication.*", "metrics.collected", "notification.created",
+    "processing.failed", "publication.*", "channel.*", "metrics.collected", "notification.created",
 )  # fmt: skip
 KEPT_HINTS = 1000
 log = logging.getLogger(__name__)
@@ -49,6 +49,7 @@ class Live:
         self.video = Hints()
         """This video changed: its state, verdict, versions or publications."""
         self.publication = Hints()
+        self.channel = Hints()
         self.notification = Hints()
         self.metrics = Hints()
 
@@ -71,6 +72,9 @@ class Live:
                 return
             case "notification":
                 self.notification.emit(message.subject)
+                return
+            case "channel":
+                self.channel.emit(message.subject)
                 return
             case "metrics":
                 self.metrics.emit(message.subject)

@@ -10,6 +10,7 @@ from video_manager.manager.service import VideoService
 from video_manager.notifications.service import NotificationService
 from video_manager.plugins.registry import Registry
 from video_manager.ports import Clock, DocumentStore, MessageBus
+from video_manager.publishing.connecting import ConnectingService
 from video_manager.publishing.service import PublishingService
 from video_manager.settings import Settings
 
@@ -22,6 +23,7 @@ class StudioParts:
     videos: VideoService
     reviews: ReviewService
     publishing: PublishingService
+    connecting: ConnectingService
     notifications: NotificationService
     analytics: AnalyticsService
     access: AccessService

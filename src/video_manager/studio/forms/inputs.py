@@ -15,6 +15,9 @@ OnChange = Callable[[], Any]
 OPEN = "\0open"
 """The choice that leaves an option open; no plugin's value can be this."""
 
+STORED = "\0stored"
+"""The value of a secret that is kept; no secret can be this."""
+
 
 class Input(Protocol):
     def value(self) -> Any:
@@ -44,6 +47,16 @@ def make_input(spec: FieldSpec, value: Any, on_change: OnChange) -> Input:
 
 def _text(spec: FieldSpec, value: Any, on_change: OnChange) -> Input:
     element = ui.input(value=str(value or ""), on_change=on_change).props("outlined dense hide-bottom-space")
+    if spec.max_length:
+        element.props(f"maxlength={spec.max_length}")
+    return _Simple(element, lambda entered: entered or None)
+
+
+def _secret(spec: FieldSpec, value: Any, on_change: OnChange) -> Input:
+    """Empty leaves what is stored. Browsers offer no password of a person here."""
+    hint = "Stored; enter another to replace it" if value == STORED else ""
+    element = ui.input(password=True, password_toggle_button=True, placeholder=hint, on_change=on_change)
+    element.props('outlined dense hide-bottom-space autocomplete="new-password"')
     if spec.max_length:
         element.props(f"maxlength={spec.max_length}")
     return _Simple(element, lambda entered: entered or None)
@@ -155,6 +168,7 @@ def _json(_spec: FieldSpec, value: Any, on_change: OnChange) -> Input:
 _MAKERS: dict[Widget, Callable[[FieldSpec, Any, OnChange], Input]] = {
     Widget.TEXT: _text,
     Widget.AREA: _area,
+    Widget.SECRET: _secret,
     Widget.NUMBER: _number,
     Widget.SWITCH: _switch,
     Widget.CHOICE: _choice,

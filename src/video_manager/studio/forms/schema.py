@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from video_manager.plugins.api import SOURCE_FILE_FORMAT
+from video_manager.plugins.api import SECRET_FORMAT, SOURCE_FILE_FORMAT
 
 Schema = Mapping[str, Any]
 _MAX_DEPTH = 6
@@ -16,6 +16,8 @@ _LONG_TEXT = 1500
 class Widget(StrEnum):
     TEXT = "text"
     AREA = "area"
+    SECRET = "secret"  # noqa: S105 - the name of a widget
+    """A text that is kept encrypted and never shown."""
     NUMBER = "number"
     SWITCH = "switch"
     CHOICE = "choice"
@@ -121,6 +123,8 @@ def _text_shape(kind: Schema) -> dict[str, Any]:
     if kind.get("format") == "color" or kind.get("x-widget") in ("color", "colour"):
         return {"widget": Widget.COLOUR}
     longest = kind.get("maxLength")
+    if kind.get("format") == SECRET_FORMAT:
+        return {"widget": Widget.SECRET, "max_length": longest}
     long = kind.get("x-widget") == "textarea" or (longest is not None and longest > _LONG_TEXT)
     return {"widget": Widget.AREA if long else Widget.TEXT, "max_length": longest}
 

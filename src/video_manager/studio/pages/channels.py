@@ -8,6 +8,7 @@ from video_manager.domain.access import Actor, Right
 from video_manager.domain.channel import Channel
 from video_manager.domain.publication import Publication
 from video_manager.publishing.channels import ChannelEdit
+from video_manager.publishing.connection import Connection
 from video_manager.repository import Loaded
 from video_manager.studio.channel_choice import all_channels
 from video_manager.studio.channel_dialog import ChannelDialog, PlatformDialog
@@ -21,6 +22,7 @@ from video_manager.studio.layout import Frame
 from video_manager.studio.live import gather
 from video_manager.studio.publication_parts import NEEDS_PERSON, draw_publication
 from video_manager.studio.session import Visit
+from video_manager.studio.sign_in_dialog import AccountDialog, SignInDialog, signs_in
 
 _MOST = 100
 
@@ -31,7 +33,11 @@ async def build(visit: Visit, frame: Frame) -> None:
         with frame.actions:
             button("Add a channel", page.add, "primary", "add")
     await page.refresh()
-    gather(visit.live.publication, 0.5, page.hear, visit.opened_at)
+    for hints in (visit.live.publication, visit.live.channel):
+        gather(hints, 0.5, page.hear, visit.opened_at)
+    begun = visit.request.query_params.get("connection")
+    if begun is not None and visit.may(Right.CHANNELS):
+        await page.go_on(begun)
 
 
 class ChannelsPage:
@@ -60,6 +66,17 @@ class ChannelsPage:
             with box("vm-channels"):
                 for channel in channels:
                     self._draw_channel(channel)
+
+    async def go_on(self, connection_id: str) -> None:
+        """Somebody comes back from signing in at a platform."""
+        ui.navigate.history.replace("/channels")  # loading the page again must not ask again
+
+        async def find(actor: Actor) -> Connection:
+            return await self._visit.parts.connecting.get(actor, connection_id)
+
+        await self._visit.attempt(
+            find, then=lambda found: AccountDialog(self._visit, found, self.refresh).open()
+        )  # fmt: skip
 
     def add(self) -> None:
         PlatformDialog(self._visit, self.refresh).open()
@@ -91,7 +108,18 @@ class ChannelsPage:
 
     def _draw_buttons(self, channel: Channel) -> None:
         service = self._visit.parts.publishing
+
+        async def reconnect() -> None:
+            if signs_in(self._visit, channel.platform):
+                await SignInDialog(self._visit, channel.platform, channel).open()
+            else:
+                ChannelDialog(self._visit, channel.platform, self.refresh, channel, resume=True).open()
+
         with box("vm-row vm-tight vm-channel-foot"):
+            if channel.paused and not channel.paused_by_person:
+                button("Reconnect", reconnect, "primary", "sync", small=True)
+            elif signs_in(self._visit, channel.platform):
+                icon_button("sync", "Sign in again", reconnect, small=True)
             if channel.paused:
                 button(
                     "Go on",
