@@ -33,7 +33,9 @@ CALL_SECONDS = 1.5
 """In place of the publishers' own time-outs of the publishing call: "not there" is believed that long after it."""
 RENEWAL_SECONDS = 3.0
 """In place of half a minute: who was killed while renewing a token counts as dead after twice that."""
-MOST_ROUNDS = 400
+ASK_SECONDS = 3.0
+"""In place of a minute: a question that died with its process is put again after twice that."""
+MOST_ROUNDS = 1500
 
 
 class HastyClock(SystemClock):
@@ -49,7 +51,7 @@ async def open_platform(root: Path, gateway: str, **rules: Any) -> AsyncIterator
     for publisher in PUBLISHERS:
         publisher.publish_timeout_seconds = CALL_SECONDS
     tokens.RENEWAL_SECONDS = RENEWAL_SECONDS
-    settings = {"platform_gateway": gateway, "allow_private": True, **rules}
+    settings = {"platform_gateway": gateway, "allow_private": True, "ask_timeout_seconds": ASK_SECONDS, **rules}
     async with open_world(root, clock=HastyClock(), **settings) as world:
         yield world
 
