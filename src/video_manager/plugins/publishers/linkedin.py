@@ -75,6 +75,8 @@ class _LinkedIn(Publisher[LinkedInOptions]):
         min_duration_seconds=LEAST_SECONDS, max_duration_seconds=MOST_SECONDS, max_size_bytes=MOST_BYTES
     )
     remembers = False
+    keeps_hours = 2.0
+    """LinkedIn names no end for a video that waits to be posted; this lets the upload begin half an hour ahead."""
 
     async def renew(self, token: Token | None, options: LinkedInOptions, context: PublisherContext) -> Token:
         """Most apps get no refresh token: then the connection ends after 60 days, and is used until then."""

@@ -31,6 +31,7 @@ class VideoUpload:
         self._owner = owner
         self._post = post
         self._handle: dict[str, Any] = {}
+        self._is_ready = False
 
     async def run(self) -> Handle:
         """Returns when the video can be posted."""
@@ -43,7 +44,8 @@ class VideoUpload:
                 await self._send()
             except _Ended as error:
                 raise RetryableError(f"LinkedIn does not take the video: {error}") from error
-        await self._wait()
+        if not self._is_ready:
+            await self._wait()
         return self._handle
 
     async def _keep(self, **changes: Any) -> None:
@@ -77,7 +79,8 @@ class VideoUpload:
         if not earlier.get("video") or earlier.get("owner") != self._owner:
             return None
         match await self._state(earlier["video"]):
-            case {"status": "PROCESSING" | "AVAILABLE"}:
+            case {"status": "PROCESSING" | "AVAILABLE" as status}:
+                self._is_ready = status == "AVAILABLE"
                 return {**earlier, "sealed": True}
             case {"status": "WAITING_UPLOAD"} if not earlier["sealed"] and self._lives(earlier):
                 return earlier
@@ -119,7 +122,7 @@ class VideoUpload:
         )  # fmt: skip
         if answer.status_code in _ADDRESS_ENDED:
             raise _Ended(f"{answer.status_code}: {words(answer)}")
-        etag = answer.headers.get("ETag", "").strip('"')
+        etag: str = answer.headers.get("ETag", "").strip('"')
         if not etag:
             raise RetryableError("LinkedIn took a part of the video and gave no receipt (ETag)")
         return etag
