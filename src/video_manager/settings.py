@@ -120,6 +120,12 @@ class Settings(BaseSettings):
         900.0, gt=0, description="A job that no worker takes for longer makes `/health/work` say late."
     )
 
+    late_publication_seconds: float = Field(
+        300.0,
+        gt=0,
+        description="A publication that nobody takes for longer after its time makes `/health/work` say late.",
+    )
+
     # limits and lifetimes
     max_upload_bytes: int = Field(20 * 2**30, ge=1, description="Largest file that may be sent in.")
     upload_expiry_hours: float = Field(

@@ -49,7 +49,7 @@ def _probes_of(system: System) -> Mapping[str, Probe]:
 
 
 class _WorkLook:
-    """Looks at the outboxes and the open jobs; shown as JSON and as gauges."""
+    """Looks at the outboxes, the open jobs and the due publications; shown as JSON and as gauges."""
 
     def __init__(self, system: System, registry: CollectorRegistry) -> None:
         self._system = system
@@ -59,6 +59,10 @@ class _WorkLook:
         self._oldest = Gauge(
             "video_manager_oldest_unclaimed_job_seconds", "Age of the oldest job that no worker has.",
             registry=registry,
+        )  # fmt: skip
+        self._overdue = Gauge(
+            "video_manager_most_overdue_publication_seconds",
+            "How long ago the publication that waits longest was due.", registry=registry,
         )  # fmt: skip
         self._open = Gauge("video_manager_open_jobs", "Open jobs.", ["topic", "state"], registry=registry)
         self._figures: WorkFigures | None = None
@@ -78,18 +82,24 @@ class _WorkLook:
         lag = await system.relay.lag_seconds()
         open_jobs = await look_at_open_jobs(system.repositories[1])
         age = _age(open_jobs.oldest_unclaimed_since, system.adapters.clock.now())
-        self._show(lag, age or 0.0, open_jobs)
-        late = {"outbox": lag > settings.late_outbox_seconds, "jobs": (age or 0.0) > settings.late_job_seconds}
+        overdue = _age(await system.publishing.overdue_since(), system.adapters.clock.now())
+        self._show(lag, age or 0.0, overdue or 0.0, open_jobs)
+        late = {
+            "outbox": lag > settings.late_outbox_seconds, "jobs": (age or 0.0) > settings.late_job_seconds,
+            "publications": (overdue or 0.0) > settings.late_publication_seconds,
+        }  # fmt: skip
         return WorkFigures(
             outbox_lag_seconds=round(lag, 3), oldest_unclaimed_job_seconds=age and round(age, 3),
+            most_overdue_publication_seconds=overdue and round(overdue, 3),
             last_message_handled_at=max(
                 (handled.at for handled in system.adapters.activity.last_handled.values()), default=None
             ),
             late=tuple(name for name, is_late in late.items() if is_late),
         )  # fmt: skip
 
-    def _show(self, lag: float, age: float, open_jobs: OpenJobs) -> None:
+    def _show(self, lag: float, age: float, overdue: float, open_jobs: OpenJobs) -> None:
         self._lag.set(lag)
+        self._overdue.set(overdue)
         self._oldest.set(age)
         self._open.clear()
         for (topic, state), count in open_jobs.counts.items():

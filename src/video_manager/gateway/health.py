@@ -29,6 +29,7 @@ class WorkFigures:
 
     outbox_lag_seconds: float
     oldest_unclaimed_job_seconds: float | None
+    most_overdue_publication_seconds: float | None
     last_message_handled_at: datetime | None
     late: tuple[str, ...] = ()
     """Which of the figures are above their limits."""
@@ -97,7 +98,7 @@ def health_routes(health: Health) -> APIRouter:
 async def _figures(health: Health) -> WorkFigures | None:
     """None when a store does not answer: then the metrics show the last figures, and `ready` says what is gone."""
     if health.work is None:
-        return WorkFigures(0.0, None, None)
+        return WorkFigures(0.0, None, None, None)
     try:
         async with asyncio.timeout(PROBE_TIMEOUT_SECONDS):
             return await health.work()

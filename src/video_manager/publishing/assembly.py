@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
+from datetime import datetime
 
 import httpx
 
@@ -97,6 +98,11 @@ class Publishing:
 
     def subscription(self) -> Subscription:
         return subscription(self.service)
+
+    async def overdue_since(self) -> datetime | None:
+        """When the publication that waits longest for this service was due; None: nothing that is due waits. What a
+        paused channel keeps waiting, or a person has to decide, does not count."""
+        return await self.scheduler.overdue_since()
 
     async def needed_files(self, file_ids: Collection[str]) -> Iterable[str]:
         """Those of the stored files that publications and pages still need."""

@@ -8,7 +8,7 @@ import logging
 import os
 import socket
 from collections.abc import Coroutine
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from video_manager.domain import publication as rules
@@ -107,6 +107,12 @@ class Scheduler:
         for loaded in await self._ledger.due_questions():
             if loaded.value.id not in self._questions:
                 self._spawn(self._questions, loaded.value.id, self._asker.run(loaded.value))
+
+    async def overdue_since(self) -> datetime | None:
+        """The time of what has been due longest, by the ledger and not by what this process believes."""
+        channels = await self._channels.running()
+        waiting = [*await self._ledger.due_uploads(list(channels), 1), *await self._ledger.due_questions(1)]
+        return min((loaded.value.due_at for loaded in waiting if loaded.value.due_at is not None), default=None)
 
     async def settle(self) -> None:
         """Wait until everything that was started has ended."""

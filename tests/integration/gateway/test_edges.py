@@ -37,7 +37,8 @@ async def test_ready_when_all_is_well(world: World) -> None:
 
 async def test_work_that_stands_still_is_told(settings: Settings) -> None:
     figures = [
-        WorkFigures(0.0, None, None), WorkFigures(75.0, 12.0, datetime(2026, 11, 22, tzinfo=UTC), late=("outbox",)),
+        WorkFigures(0.0, None, None, None),
+        WorkFigures(75.0, 12.0, 3.0, datetime(2026, 11, 22, tzinfo=UTC), late=("outbox",)),
     ]  # fmt: skip
 
     async def look() -> WorkFigures:
@@ -48,6 +49,7 @@ async def test_work_that_stands_still_is_told(settings: Settings) -> None:
     async with started_world(settings, work=look) as world, world.client() as client:
         assert (await client.get("/health/work")).json() == {
             "status": "ok", "outbox_lag_seconds": 0.0, "oldest_unclaimed_job_seconds": None,
+            "most_overdue_publication_seconds": None,
             "last_message_handled_at": None, "late": [],
         }  # fmt: skip
         late = await client.get("/health/work")

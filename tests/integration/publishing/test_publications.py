@@ -225,3 +225,17 @@ async def test_lists_are_filtered_and_paged(world: World) -> None:
     assert len((await service.list(RITA, video_id="v0")).items) == 3
     assert len((await service.list(RITA, state=S.PUBLISHED)).items) == 0
     assert len((await service.list(RITA, channel_id=FOLDER)).items) == 5
+
+
+async def test_what_nobody_takes_after_its_time_is_seen(world: World) -> None:
+    """A queue that stands still shows, whatever the processes say of themselves; a paused channel's does not."""
+    scheduler = world.publishing.scheduler
+    assert await scheduler.overdue_since() is None
+    id = await world.create(await world.command())
+    assert await scheduler.overdue_since() == (await world.publication(id)).due_at
+    channels = world.publishing.service.channels
+    await channels.update(RITA, FOLDER, ChannelEdit(paused=True))
+    assert await scheduler.overdue_since() is None
+    await channels.update(RITA, FOLDER, ChannelEdit(paused=False))
+    await world.run()
+    assert await scheduler.overdue_since() is None
