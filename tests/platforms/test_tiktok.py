@@ -215,6 +215,14 @@ async def test_an_interrupted_upload_goes_on_where_tiktok_says(at: Alone, kind: 
     assert shown.sha256 == post.video_sha256
 
 
+async def test_what_was_uploaded_ahead_is_only_looked_at(at: Alone) -> None:
+    staged = await PUBLISHER.upload(at.post(THREE_CHUNKS), OPTIONS, at.context())
+    at.network.calls.clear()
+    handle = await PUBLISHER.upload(at.post(THREE_CHUNKS), OPTIONS, at.context(staged))
+    assert (at.calls(), handle) == (["POST open.tiktokapis.com/v2/post/publish/status/fetch/"], staged)
+    assert PUBLISHER.keeps_hours == 1
+
+
 async def test_a_dead_address_is_begun_anew_without_asking(at: Alone) -> None:
     handle = await interrupted(at, Fault("before", number=4))
     handle = {**handle, "expires_at": "2020-01-01T00:00:00+00:00"}

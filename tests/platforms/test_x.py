@@ -138,6 +138,13 @@ async def test_an_interrupted_upload_goes_on(at: Alone, kind: Any, number: int, 
     assert shown.sha256 == post.video_sha256
 
 
+async def test_what_was_uploaded_ahead_is_only_looked_at(at: Alone) -> None:
+    staged = await PUBLISHER.upload(at.post(), OPTIONS, at.context())
+    at.network.calls.clear()
+    handle = await PUBLISHER.upload(at.post(), OPTIONS, at.context(staged))
+    assert (at.calls(), handle) == (["GET api.x.com/2/media/upload"], {**staged, "expires_at": handle["expires_at"]})
+
+
 async def test_a_medium_whose_time_is_over_is_uploaded_anew_without_asking(at: Alone) -> None:
     handle = {**await interrupted(at, Fault("before", number=4)), "expires_at": "2020-01-01T00:00:00+00:00"}
     anew = await PUBLISHER.upload(at.post(THREE_SEGMENTS, captions=None), OPTIONS, at.context(handle))

@@ -101,6 +101,7 @@ class TikTokPublisher(Publisher[TikTokOptions]):
         "TikTok has audited it, at most 5 accounts a day can post, they must be private, and only they see the posts."
     )
     deletes = False
+    keeps_hours: ClassVar[float] = ADDRESS_SECONDS / 3600
     publish_timeout_seconds: ClassVar[float] = ADDRESS_SECONDS
     """Of no use for the call, which ends much sooner: a last part that never arrived is believed to be lost only when
     its address is dead, and nobody can send it any more."""

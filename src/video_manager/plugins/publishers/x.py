@@ -89,6 +89,7 @@ class XPublisher(Publisher[XOptions]):
         "Register an app (Web App, read and write) at console.x.com and buy credits: X charges per call. A post costs "
         "$0.015, one with a link $0.200; looking up a lost answer $0.001 for each of the account's latest posts."
     )
+    keeps_hours: ClassVar[float] = 24.0
     publish_timeout_seconds: ClassVar[float] = 90.0
 
     async def connect(self, options: XOptions, context: PublisherContext) -> Account:
