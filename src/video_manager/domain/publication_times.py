@@ -22,6 +22,11 @@ def is_missed(publication: Publication, policy: PostingPolicy, now: Instant) -> 
     return now > max(publication.due_at, publication.publish_at) + timedelta(minutes=policy.grace_minutes)
 
 
+def goes_out(publication: Publication) -> Instant | None:
+    """When it is to go out: not before its time, though a try to upload it ahead may be due earlier."""
+    return max((at for at in (publication.publish_at, publication.due_at) if at is not None), default=None)
+
+
 def wait_for_turn(publication: Publication, until: Instant, why: str, now: Instant) -> Publication:
     """Due, and a distance or cap of its channel lets it out later. Nothing failed: no try is counted."""
     _due(publication, now)

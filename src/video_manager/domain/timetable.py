@@ -76,8 +76,9 @@ def _used_at(turn: Turn, publication: Publication, now: datetime) -> datetime | 
         return attempt.armed_at
     if publication.state is PublicationState.UPLOADING:
         return max(turn.at, now)
-    waiting = publication.state is PublicationState.SCHEDULED and publication.due_at == turn.at
-    return turn.at if waiting else None
+    # One that failed to be uploaded ahead of its time is due for another try before it.
+    kept = publication.due_at == turn.at or (turn.state is TurnState.RESERVED and publication.publish_at == turn.at)
+    return turn.at if kept and publication.state is PublicationState.SCHEDULED else None
 
 
 def admit(

@@ -107,6 +107,11 @@ class Forecast:
         scheduled = (Where("state", Op.EQ, PublicationState.SCHEDULED.value),
                      Where("due_at", Op.LE, instant_text(until)))  # fmt: skip
         found = [one.value for one in await self._publications.find(Query(scheduled, order_by="due_at", limit=_MOST))]
+        sending = Where("state", Op.EQ, PublicationState.UPLOADING.value)
+        found += [
+            one.value for one in await self._publications.find(Query((sending,), limit=_MOST))
+            if one.value.publish_at is not None and now < one.value.publish_at <= until  # ahead of its time
+        ]  # fmt: skip
         by_channel: dict[str, list[Publication]] = {}
         for publication in found:
             by_channel.setdefault(publication.content.channel_id, []).append(publication)
@@ -115,14 +120,15 @@ class Forecast:
         for id, waiting in by_channel.items():
             if id in channels:
                 lane = await self._lane(channels[id], waiting, now)
-                items += [_plan(lane, publication, now) for publication in waiting]
+                in_order = sorted(waiting, key=lambda one: times.goes_out(one) or now)
+                items += [_plan(lane, publication, now) for publication in in_order]
         items.sort(key=lambda item: (item.expected_at is None, item.expected_at or item.publish_at or now))
         return Plan(start=now, until=until, items=items)
 
     async def _lane(self, channel: Channel, waiting: Sequence[Publication], now: datetime) -> _Lane:
         limits = self._planner.limits(channel)
         turns = await self._planner.turns(channel, limits)
-        planned = {one.id: one.due_at for one in waiting if one.due_at is not None}
+        planned = {one.id: times.goes_out(one) or now for one in waiting}
         return _Lane(channel, limits, turns, await self._obstacles(channel, now), planned)
 
     async def _obstacles(self, channel: Channel, now: datetime) -> list[PlanConflict]:
@@ -189,7 +195,7 @@ def _plan(lane: _Lane, publication: Publication, now: datetime) -> PlannedPost:
 
 
 def _expected(lane: _Lane, publication: Publication, now: datetime, conflicts: list[PlanConflict]) -> datetime | None:
-    policy, due = lane.channel.schedule, publication.due_at or now
+    policy, due = lane.channel.schedule, times.goes_out(publication) or now
     if publication.waits_for is not None:
         conflicts.append(PlanConflict(kind=_kind(publication.waits_for, lane.limits), text=publication.waits_for))
     if times.is_missed(publication, policy, now):

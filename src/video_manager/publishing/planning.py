@@ -113,11 +113,12 @@ class Planner:
         return slot
 
     async def _planned(self, channel_id: str, except_for: str) -> Collection[datetime]:
-        """The times of the channel's other scheduled publications."""
-        scheduled = (Where("approved.channel_id", Op.EQ, channel_id),
-                     Where("state", Op.EQ, PublicationState.SCHEDULED.value))  # fmt: skip
-        found = await self._publications.find(Query(scheduled, order_by="due_at", limit=_MOST_SCHEDULED))
-        return {loaded.value.due_at for loaded in found if loaded.value.id != except_for and loaded.value.due_at}
+        """The times of the channel's other publications, also of those that are being uploaded ahead of theirs."""
+        states = [PublicationState.SCHEDULED.value, PublicationState.UPLOADING.value]
+        where = (Where("approved.channel_id", Op.EQ, channel_id), Where("state", Op.IN, states))
+        found = await self._publications.find(Query(where, order_by="created_at", limit=_MOST_SCHEDULED))
+        moments = [times.goes_out(one.value) for one in found if one.value.id != except_for]
+        return {at for at in moments if at is not None}
 
     # ---- timetables ---------------------------------------------------------------------------------------------
 
