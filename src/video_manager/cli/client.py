@@ -37,6 +37,9 @@ class Api:
         headers = {"Idempotency-Key": uuid.uuid4().hex}
         return _json(await self._send("POST", path, json=body, headers=headers))
 
+    async def put(self, *path: str, body: Mapping[str, Any]) -> Json:
+        return _json(await self._send("PUT", path, json=body))
+
     async def patch(self, *path: str, body: Mapping[str, Any]) -> Json:
         return _json(await self._send("PATCH", path, json=body))
 

@@ -1,6 +1,6 @@
 """`demo`: something to look at."""
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -38,12 +38,28 @@ def register(app: typer.Typer) -> None:
     app.command("demo")(demo)
 
 
-def demo(as_json: AsJson = False) -> None:
+def demo(
+    as_json: AsJson = False,
+    platforms: Annotated[
+        bool,
+        typer.Option(
+            "--platforms", help="Start the system in a folder of its own, with every platform faked on this machine."
+        ),
+    ] = False,
+) -> None:
     """Request three short sample stories and connect two channels on this machine, to try the rest on.
 
     These are real requests: they are rendered here (about a minute each), and wait for your review like any other.
     Nothing is approved or published by itself, and no numbers are invented. Running it again adds nothing.
+
+    With --platforms it starts the whole system beside yours, where YouTube, TikTok, Bluesky and all the others are
+    strict fakes on this machine: connect them, publish, and look at what they show. Nothing leaves the machine.
     """
+    if platforms:
+        from video_manager.cli.demo_platforms import serve_demo
+
+        serve_demo()
+        return
 
     async def work(api: "Api") -> "tuple[list[Json], list[Json], bool]":
         titles = {video["title"] for video in await api.items("videos", limit=1000)}

@@ -15,6 +15,8 @@ from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Re
 from starlette.routing import BaseRoute, Route
 
 CODE_SECONDS = 60.0
+CLIENT_ID, CLIENT_SECRET = "demo-client", "demo-secret"
+"""What an operator has registered at every fake platform."""
 
 
 @dataclass(frozen=True)
@@ -61,8 +63,8 @@ class Desk:
     needs_pkce: bool = False
     client_id_name: str = "client_id"
     scope_separator: str = " "
-    client_id: str = "demo-client"
-    client_secret: str = "demo-secret"  # noqa: S105 - of a fake
+    client_id: str = CLIENT_ID
+    client_secret: str = CLIENT_SECRET
     unticked: frozenset[str] = frozenset()
     """Scopes that the person does not grant."""
     also: Callable[[Grant], Mapping[str, Any]] = lambda _grant: {}

@@ -12,9 +12,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal
 
-from starlette.responses import JSONResponse, Response
+from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import BaseRoute, Router
 from starlette.types import Message, Receive, Scope, Send
+
+from video_manager.fakes.page import posts_page
 
 
 @dataclass
@@ -131,6 +133,9 @@ class FakeNetwork:
 
     async def _act(self, call: Call, scope: Scope, receive: Receive, send: Send, fault: Fault | None) -> None:
         router = self._routers.get(call.host)
+        if not call.host:
+            await HTMLResponse(posts_page(self.fakes.values()))(scope, receive, send)
+            return
         if router is None:
             await Response(f"no such host: {call.host}", 502)(scope, receive, send)
             return
