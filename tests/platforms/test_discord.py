@@ -325,6 +325,12 @@ async def test_a_fault_of_the_platform_leaves_it_open(bot: LonePublisher, status
     assert (type(error), certain) == (RetryableError, False)
 
 
+@pytest.mark.parametrize("body", [{}, [], {"id": "1"}])
+async def test_an_answer_without_the_message_leaves_it_open(bot: LonePublisher, body: Any) -> None:
+    error, certain = await bot.refused_with(await bot.upload(), Fault("answer", CREATE, status=200, body=body))
+    assert (type(error), certain) == (RetryableError, False)
+
+
 # ---- secrets ------------------------------------------------------------------------------------------------
 
 

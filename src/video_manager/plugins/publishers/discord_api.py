@@ -6,7 +6,7 @@ from typing import Any
 
 import httpx
 
-from video_manager.errors import ActionRequiredError, LimitReached, PermanentError, WorkError
+from video_manager.errors import ActionRequiredError, LimitReached, PermanentError, RetryableError, WorkError
 from video_manager.plugins.api import Post, PublisherContext
 from video_manager.plugins.platform_http import RATE_LIMIT_SECONDS, Api, words
 
@@ -48,10 +48,13 @@ class Discord:
     async def send(self, path: str, post: Post, filename: str, payload: Mapping[str, Any], **query: str) -> Any:
         """Make the message. The video is read piece by piece while it is sent."""
         with post.video.open("rb") as video:
-            return await self._api.json(
+            made = await self._api.json(
                 "POST", self._base + path, signed=False, publishes=True, headers=self._headers, params=query,
                 data={"payload_json": json.dumps(payload)}, files={"files[0]": (filename, video, post.video_type)},
             )  # fmt: skip
+        if not isinstance(made, dict) or not {"id", "channel_id"} <= made.keys():
+            raise RetryableError("Discord answered without the message")
+        return made
 
     async def delete(self, path: str, **query: str) -> None:
         """A message that is gone already is no fault."""
