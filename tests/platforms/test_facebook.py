@@ -88,11 +88,25 @@ async def test_a_video_of_no_use_is_replaced(facebook: LonePublisher, how: str) 
 
 
 async def test_a_video_that_facebook_does_not_take_is_begun_anew_later(facebook: LonePublisher) -> None:
-    failed = {"status": "error", "errors": [{"code": 1363026, "message": "Unsupported"}]}
-    body = {"status": {"video_status": "error", "uploading_phase": failed}}
+    body = {"status": {"video_status": "expired", "uploading_phase": NOT_STARTED}}
     facebook.network.faults.append(Fault("answer", r"GET .*\?fields=status$", status=200, body=body))
-    with pytest.raises(RetryableError, match="Facebook could not use the video: Unsupported"):
+    with pytest.raises(RetryableError, match="Facebook let the video go: expired"):
         await facebook.upload()
+
+
+async def test_a_video_that_facebook_cannot_process_fails_with_its_words(tmp_path: Path) -> None:
+    network = FakeNetwork([meta.MetaFake])
+    with served(network) as gateway:
+        async with open_platform(tmp_path, gateway) as world:
+            await connect(world, CASES["facebook"], network)
+            found = network.fakes["meta"]
+            assert isinstance(found, meta.MetaFake)
+            found.facebook.fails_with = "Resolution too low"
+            publication = await settle(world, await approve(world, CASES["facebook"]))
+    assert publication.state is PublicationState.FAILED
+    assert publication.error == "Facebook could not use the video: Resolution too low (error 1363128)"
+    assert len(found.facebook.videos) == 1, "it was not sent again in vain"
+    assert not found.posts
 
 
 # ---- publishing and asking --------------------------------------------------------------------------------------
@@ -133,6 +147,24 @@ async def test_what_the_phases_of_a_video_mean(
 ) -> None:
     asked = await asked_with(facebook, video_status, processing, publishing)
     assert asked.answer is answer
+    assert asked.failure is None or answer is Answer.ABSENT
+
+
+@pytest.mark.parametrize(
+    ("error", "kind"),
+    [
+        ({"message": "Resolution too low"}, PermanentError),
+        ({"code": 1363128, "message": "Unsupported"}, PermanentError),
+        ({"code": 1363047, "message": "Try again"}, RetryableError),
+        ({"code": 1404078, "message": "The Page is not authorized"}, ActionRequiredError),
+    ],
+)
+async def test_what_a_failure_of_the_processing_asks_for(
+    facebook: LonePublisher, error: dict[str, Any], kind: type[Exception]
+) -> None:
+    asked = await asked_with(facebook, "error", {"status": "error", "errors": [error]}, NOT_STARTED)
+    assert isinstance(asked.failure, kind)
+    assert error["message"] in asked.failure.detail
 
 
 async def asked_with(it: LonePublisher, video_status: str, processing: Any, publishing: Any) -> Asked:

@@ -174,7 +174,9 @@ async def test_what_the_states_of_a_container_mean(instagram: LonePublisher, sta
     handle = await instagram.upload()
     body = {"id": handle["container"], "status_code": state, "status": state}
     instagram.network.faults.append(Fault("answer", f"GET .*/{handle['container']}$", status=200, body=body))
-    assert (await instagram.ask(handle)).answer is answer
+    asked = await instagram.ask(handle)
+    assert asked.answer is answer
+    assert isinstance(asked.failure, RetryableError) is (state in ("EXPIRED", "ERROR"))
 
 
 async def test_a_container_that_is_gone_is_looked_for_among_the_posts(instagram: LonePublisher) -> None:

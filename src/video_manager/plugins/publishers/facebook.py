@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, ClassVar
 
 from video_manager.domain.video import Finding
-from video_manager.errors import ActionRequiredError, PermanentError, RetryableError
+from video_manager.errors import ActionRequiredError, PermanentError, RetryableError, WorkError
 from video_manager.plugins.api import (
     Account,
     Answer,
@@ -27,7 +27,7 @@ from video_manager.plugins.api import (
     Token,
 )
 from video_manager.plugins.platform_limits import beyond, fault
-from video_manager.plugins.publishers.meta_errors import Unseen, UploadGone
+from video_manager.plugins.publishers.meta_errors import LONGEST_WORDS, Unseen, UploadGone, meaning, said
 from video_manager.plugins.publishers.meta_graph import (
     Graph,
     Page,
@@ -145,7 +145,7 @@ class FacebookPublisher(Publisher[FacebookOptions]):
             status = await _status(graph, handle)
             error = _error(status)
             if error is not None:
-                raise UploadGone(f"Facebook could not use the video: {error}")
+                raise error
             if _phase(status, "uploading").get("status") == "complete":
                 return
             context.progress(0.9 + 0.1 * poll / POLLS, "being taken by Facebook")
@@ -172,7 +172,7 @@ class FacebookPublisher(Publisher[FacebookOptions]):
         if publishing == "complete":
             return Asked(Answer.PUBLISHED, _published(handle, status, answer.get("permalink_url")))
         if error is not None:
-            return Asked(Answer.ABSENT, detail=f"Facebook could not use the video: {error}")
+            return Asked(Answer.ABSENT, detail=error.detail, failure=error)
         if "in_progress" in (processing, publishing):
             return Asked(Answer.PENDING, detail="Facebook is still processing the video")
         if (processing, publishing) == ("not_started", "not_started"):
@@ -194,14 +194,18 @@ def _phase(status: Mapping[str, Any], name: str) -> Mapping[str, Any]:
     return phase if isinstance(phase, Mapping) else {}
 
 
-def _error(status: Mapping[str, Any]) -> str | None:
-    """What went wrong with a video, in Facebook's words; None: nothing."""
+def _error(status: Mapping[str, Any]) -> WorkError | None:
+    """What went wrong with a video, in Facebook's words; None: nothing. A video that it cannot process would fail the
+    next time too."""
     phases = [_phase(status, name) for name in ("uploading", "processing", "publishing")]
     failed = next((phase for phase in phases if phase.get("status") == "error"), None)
     if failed is None:
-        return str(status["video_status"]) if status.get("video_status") in ("error", "expired") else None
+        state = status.get("video_status")
+        return UploadGone(f"Facebook let the video go: {state}") if state in ("error", "expired") else None
     errors = failed.get("errors") or [failed.get("error") or {}]
-    return "; ".join(str(one.get("message") or one.get("code") or "error") for one in errors)[:400]
+    text = f"Facebook could not use the video: {'; '.join(said(one) for one in errors)[:LONGEST_WORDS]}"
+    meant = (meaning(text, one.get("code")) for one in errors)
+    return next((fault for fault in meant if fault is not None), PermanentError(text))
 
 
 def _published(handle: Handle, status: Mapping[str, Any], permalink: str | None) -> Published:

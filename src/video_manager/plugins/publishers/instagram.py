@@ -222,7 +222,8 @@ class InstagramPublisher(Publisher[InstagramOptions]):
             return await self._found(post, handle, graph, context)
         if state == "IN_PROGRESS":
             return Asked(Answer.PENDING, detail="Instagram is still processing the video")
-        return Asked(Answer.ABSENT, detail=f"Instagram has not published it ({state})")
+        failure = None if state == "FINISHED" else _failed(status)
+        return Asked(Answer.ABSENT, detail=f"Instagram has not published it ({state})", failure=failure)
 
     async def _found(self, post: Post, handle: Handle, graph: Graph, context: PublisherContext) -> Asked:
         """The newest post with this caption that was made since the container."""
