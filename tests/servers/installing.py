@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from tests.servers import bluesky_pds, mongodb, postgres, rabbitmq, upload_servers
+from tests.servers import bluesky_pds, mongodb, oauth_server, postgres, rabbitmq, upload_servers
 from tests.servers.server import Server, ServerMissing
 
 _POLICY = Path("/usr/sbin/policy-rc.d")
@@ -21,6 +21,7 @@ _FIND: dict[type[Server], tuple[Callable[[], Path], Callable[[], None]]] = {
     postgres.PostgreSQL: (postgres.find_programs, lambda: _install_package(postgres.PACKAGE)),
     upload_servers.TusServer: (upload_servers.find_modules, upload_servers.install),
     upload_servers.PeerTubeUploads: (upload_servers.find_modules, upload_servers.install),
+    oauth_server.OAuthServer: (oauth_server.find_modules, oauth_server.install),
     bluesky_pds.BlueskyPDS: (bluesky_pds.find_modules, bluesky_pds.install),
 }
 

@@ -52,37 +52,37 @@ class PeerTubeUploads(NodeServer):
     program: ClassVar[str] = "peertube.mjs"
 
 
-def find_modules() -> Path:
+def find_modules(sources: Path = _SOURCES) -> Path:
     """Where the programs lie beside their packages. Raises ServerMissing."""
-    folder = CACHE / f"uploads-{_digest()}"
+    folder = CACHE / f"{sources.name}-{_digest(sources)}"
     if shutil.which("node") is None or shutil.which("npm") is None:
         raise ServerMissing("no Node: sudo apt-get install nodejs npm")
     if not folder.is_dir():
-        raise ServerMissing("the upload servers' packages were not fetched yet")
+        raise ServerMissing(f"the packages of the {sources.name} servers were not fetched yet")
     return folder
 
 
-def install() -> None:
+def install(sources: Path = _SOURCES) -> None:
     """By npm, from the lock file. Raises ServerMissing."""
     npm = shutil.which("npm")
     if npm is None:
         raise ServerMissing("no Node: sudo apt-get install nodejs npm")
-    new = CACHE / f"new-uploads-{os.getpid()}"
+    new = CACHE / f"new-{sources.name}-{os.getpid()}"
     shutil.rmtree(new, ignore_errors=True)
-    shutil.copytree(_SOURCES, new)
+    shutil.copytree(sources, new)
     try:
         done = subprocess.run(
             [npm, "ci", "--no-audit", "--no-fund", "--ignore-scripts"], cwd=new, capture_output=True, text=True,
             check=False, stdin=subprocess.DEVNULL,
         )  # fmt: skip
         if done.returncode != 0:
-            raise ServerMissing(f"npm ci failed, so there are no upload servers: {done.stderr[-500:]}")
-        new.rename(CACHE / f"uploads-{_digest()}")
+            raise ServerMissing(f"npm ci failed, so there are no {sources.name} servers: {done.stderr[-500:]}")
+        new.rename(CACHE / f"{sources.name}-{_digest(sources)}")
     finally:
         shutil.rmtree(new, ignore_errors=True)
 
 
-def _digest() -> str:
+def _digest(sources: Path) -> str:
     """Of the programs and the lock file: other ones get a folder of their own."""
-    content = b"".join(path.read_bytes() for path in sorted(_SOURCES.iterdir()) if path.is_file())
+    content = b"".join(path.read_bytes() for path in sorted(sources.iterdir()) if path.is_file())
     return hashlib.sha256(content).hexdigest()[:16]
