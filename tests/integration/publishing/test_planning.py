@@ -1,12 +1,16 @@
 """Slots, distances, caps and missed times, by two schedulers on the same stores and a virtual clock."""
 
 import asyncio
+import random
+from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 from tests.fakes.clock import VirtualClock
@@ -176,6 +180,36 @@ async def test_a_turn_whose_process_died_is_nobodys_soon(pair: Pair) -> None:
     await service.cancel(RITA, ids[0])
     await pair.run(MONDAY + 2 * MINUTE)
     assert pair.went_out == [MONDAY + timedelta(seconds=1)]
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+async def test_whatever_people_do_meanwhile_the_limits_hold(pair: Pair, seed: int) -> None:
+    """Times at random, some moved, called off or refused by the platform, some put into slots."""
+    chance = random.Random(seed)
+    channel = await pair.channel(min_distance_minutes=20, max_per_day=14, zone="America/New_York", slots=EVENINGS)
+    service, ids = pair.first.publishing.service, []
+    for number in range(36):
+        at = MONDAY + chance.randrange(600) * MINUTE
+        ids.append(await pair.create(channel, number, at, next_slot=chance.random() < 0.15))
+    for hour in range(12):
+        await pair.run(MONDAY + hour * HOUR)
+        waiting = [id for id in ids if (await pair.publication(id)).state is S.SCHEDULED]
+        chance.shuffle(waiting)
+        for id in waiting[:1]:
+            await service.cancel(RITA, id)
+        for id in waiting[1:3]:
+            await service.reschedule(RITA, id, NewTime(publish_at=pair.clock.now() + chance.randrange(90) * MINUTE))
+        Noting.refusals += [PermanentError("too long")] * (hour % 4 == 1)
+    await pair.run(MONDAY + 12 * DAY)
+    assert {(await pair.publication(id)).state for id in ids} <= {S.PUBLISHED, S.CANCELLED, S.FAILED}
+    assert len(pair.went_out) > 20
+    assert all(later - sooner >= 20 * MINUTE for sooner, later in pairwise(pair.went_out))
+    days = Counter(at.astimezone(ZoneInfo("America/New_York")).date() for at in pair.went_out)
+    assert max(days.values()) <= 14
+    for id, at in Noting.noted:
+        assert isinstance(at, datetime)
+        assert at >= ((await pair.publication(id)).publish_at or at)
+    assert max(Counter(id for id, _ in Noting.noted).values()) == 1
 
 
 async def test_without_limits_nothing_is_asked_of_a_timetable(pair: Pair) -> None:
