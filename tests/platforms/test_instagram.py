@@ -7,13 +7,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.platforms.cases.instagram import CASES
 from tests.platforms.lone_publisher import LonePublisher
 from tests.platforms.meta_alone import alone_at_meta, bytes_calls, meta_of, send_part, signed_in
+from tests.platforms.world import approve, connect, open_platform, settle
 
+from video_manager.domain.publication import PublicationState
 from video_manager.errors import ActionRequiredError, LimitReached, NotPublished, PermanentError, RetryableError
 from video_manager.fakes import meta
 from video_manager.fakes.instagram import InstagramSide
-from video_manager.fakes.network import Fault
+from video_manager.fakes.network import FakeNetwork, Fault
+from video_manager.fakes.serving import served
 from video_manager.plugins.api import Answer, Token
 from video_manager.plugins.publishers.instagram import NEEDED, InstagramPublisher
 
@@ -344,3 +348,15 @@ async def test_a_reel_can_only_be_taken_down_in_the_app(instagram: LonePublisher
     assert not instagram.publisher.deletes
     with pytest.raises(PermanentError, match="in the app"):
         await instagram.publisher.delete("18000000000000001", instagram.options, instagram.context())
+
+
+async def test_a_token_that_is_refused_pauses_the_channel_and_loses_nothing(tmp_path: Path) -> None:
+    network = FakeNetwork([meta.MetaFake])
+    refusal = {"error": {"message": "Error validating access token", "type": "OAuthException", "code": 190}}
+    network.faults.append(Fault("answer", "publishing_limit", status=401, body=refusal))
+    with served(network) as gateway:
+        async with open_platform(tmp_path, gateway) as world:
+            await connect(world, CASES["instagram"], network)
+            publication = await settle(world, await approve(world, CASES["instagram"]))
+    assert publication.state is PublicationState.ACTION_REQUIRED
+    assert "connect it again" in str(publication.error)
