@@ -8,7 +8,10 @@ from typing import Any
 import pytest
 from tests.integration.publishing.lone_context import FixedAccess
 from tests.platforms.alone import Alone, alone
+from tests.platforms.cases.x import CASES
+from tests.platforms.world import approve, connect, open_platform, settle
 
+from video_manager.domain.publication import PublicationState
 from video_manager.domain.video import Severity
 from video_manager.errors import (
     ActionRequiredError,
@@ -19,7 +22,8 @@ from video_manager.errors import (
     WorkError,
 )  # fmt: skip
 from video_manager.fakes import x
-from video_manager.fakes.network import Fault
+from video_manager.fakes.network import FakeNetwork, Fault
+from video_manager.fakes.serving import served
 from video_manager.fakes.x import XFake
 from video_manager.plugins.api import Answer, Published
 from video_manager.plugins.publishers.x import ALL_POSTS, POSTS, XOptions, XPublisher
@@ -186,30 +190,52 @@ async def test_a_call_that_never_arrived_is_absent(at: Alone) -> None:
 
 
 async def test_a_post_that_is_listed_late_is_not_made_again(at: Alone) -> None:
-    """X shows it only after "not there" was believed: the second call is refused as a duplicate, and a person looks."""
+    """X lists it only after "not there" was believed: the second call is refused as a duplicate, and a person looks."""
     post, handle = await lost(at, acted=True, description="Mehr: https://example.org/strand & so")
-    fake(at).lag_seconds = 3600
+    fake(at).lists_late = True
     assert (await PUBLISHER.ask(post, handle, OPTIONS, at.context())).answer is Answer.ABSENT
     second = await PUBLISHER.upload(post, OPTIONS, at.context())
-    with pytest.raises(PermanentError, match="duplicate content") as raised:
+    with pytest.raises(RetryableError, match="duplicate content"):
         await PUBLISHER.publish(post, second, OPTIONS, at.context())
-    assert not isinstance(raised.value, NotPublished)
-    fake(at).lag_seconds = 0
     asked = await PUBLISHER.ask(post, second, OPTIONS, at.context())
     (shown,) = fake(at).public_posts()
     assert asked.answer is Answer.UNKNOWN
     assert f"/status/{shown.id}" in asked.detail
 
 
-async def test_the_same_text_as_an_old_post_is_absent_and_ends_with_the_reason(at: Alone) -> None:
+async def test_a_post_that_is_listed_late_becomes_unknown_in_the_ledger(tmp_path: Path) -> None:
+    network = FakeNetwork([XFake])
+    network.faults.append(Fault("after", "POST .*/2/tweets"))
+    found = network.fakes["x"]
+    assert isinstance(found, XFake)
+    found.lists_late = True
+    with served(network) as gateway:
+        async with open_platform(tmp_path, gateway, max_asks=2) as world:
+            await connect(world, CASES["x"], network)
+            publication = await settle(world, await approve(world, CASES["x"]))
+    (shown,) = found.public_posts()
+    assert publication.state is PublicationState.UNKNOWN
+    assert f"/status/{shown.id}" in (publication.error or "")
+
+
+async def test_the_same_text_as_an_old_post_ends_with_the_reason(at: Alone) -> None:
     await publish(at)
     (old,) = fake(at).posts.values()
     old.at -= 7 * 86_400
     post, context = at.post(), at.context()
     handle = await PUBLISHER.upload(post, OPTIONS, context)
-    with pytest.raises(PermanentError, match="X takes the same text only once: change it"):
+    with pytest.raises(NotPublished, match="X takes the same text only once: change it") as raised:
         await PUBLISHER.publish(post, handle, OPTIONS, context)
-    assert (await PUBLISHER.ask(post, handle, OPTIONS, context)).answer is Answer.ABSENT
+    assert isinstance(raised.value.cause, PermanentError)
+
+
+async def test_a_duplicate_that_cannot_be_looked_up_is_in_doubt(at: Alone) -> None:
+    await publish(at)
+    post, context = at.post(), at.context()
+    handle = await PUBLISHER.upload(post, OPTIONS, context)
+    at.network.faults.append(Fault("answer", "GET .*/tweets", status=402, body=problem("CreditsDepleted")))
+    with pytest.raises(RetryableError, match=r"duplicate content.*CreditsDepleted"):
+        await PUBLISHER.publish(post, handle, OPTIONS, context)
 
 
 async def test_many_other_posts_do_not_hide_it(at: Alone) -> None:

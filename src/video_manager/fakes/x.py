@@ -55,8 +55,8 @@ class Medium:
 
 
 class XFake(Fake):
-    """`fails_with` is why the next video cannot be processed. Posts that are younger than `lag_seconds` are not in the
-    list of an account's posts yet."""
+    """`fails_with` is why the next video cannot be processed. With `lists_late`, the account's posts are listed only
+    after one has been refused as a duplicate."""
 
     name: ClassVar[str] = "x"
     hosts: ClassVar[tuple[str, ...]] = ("api.x.com", "x.com")
@@ -66,7 +66,7 @@ class XFake(Fake):
         self.desk = Desk(now, {ACCOUNT: NAME}, access_seconds=7200.0, rotates=True, needs_pkce=True)
         self.protected = False
         self.fails_with = ""
-        self.lag_seconds = 0.0
+        self.lists_late = False
         self.media: dict[str, Medium] = {}
         self._posted: dict[str, list[float]] = {}
 
@@ -209,6 +209,7 @@ class XFake(Fake):
             return problem
         text = str(body.get("text", ""))
         if any(post.account == account and post.extra["given"] == text for post in self.posts.values()):
+            self.lists_late = False
             return _problem(403, "Forbidden", "You are not allowed to create a Tweet with duplicate content.")
         id = str(1_990_000_000_000_000_000 + len(self.posts) * 1000 + secrets.randbelow(1000))
         (video,) = media
@@ -253,7 +254,7 @@ class XFake(Fake):
         start = datetime.fromisoformat(since).timestamp() if since else 0.0
         found = [
             post for post in reversed(self.posts.values())
-            if post.account == request.path_params["id"] and start <= post.at <= self.now() - self.lag_seconds
+            if post.account == request.path_params["id"] and start <= post.at and not self.lists_late
         ]  # fmt: skip
         first = int(query.get("pagination_token", "0"))
         shown = [_listed(post, query.get("tweet.fields", "").split(",")) for post in found[first : first + most]]

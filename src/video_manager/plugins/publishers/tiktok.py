@@ -15,10 +15,9 @@ from typing import Any, ClassVar, Literal
 from pydantic import Field
 
 from video_manager.domain.video import Finding, Severity
-from video_manager.errors import NotPublished, PermanentError, RetryableError
+from video_manager.errors import PermanentError
 from video_manager.plugins.api import (
     Account,
-    Answer,
     Asked,
     Handle,
     OAuth,
@@ -32,7 +31,8 @@ from video_manager.plugins.api import (
     Quota,
 )
 from video_manager.plugins.platform_limits import beyond, fault
-from video_manager.plugins.publishers.tiktok_api import AddressGone, Chunks, TikTok, cut, failure_of_post
+from video_manager.plugins.publishers.tiktok_api import AddressGone, Chunks, TikTok, cut
+from video_manager.plugins.publishers.tiktok_outcome import STATUS, answer_of, seen, status_of
 
 TITLE_UNITS = 2200
 """UTF-16 units of the text of a post."""
@@ -45,10 +45,8 @@ SPARE_SECONDS = 300.0
 """An address that has less left is not gone on with."""
 PUBLISHING_SECONDS = 900.0
 """The last chunk, and looking what becomes of it, take no longer."""
-LOOKS = 12
-LOOK_SECONDS = 5.0
 
-CREATOR, POSTS, STATUS = "questions about the creator a minute", "posts a minute", "questions about posts a minute"
+CREATOR, POSTS = "questions about the creator a minute", "posts a minute"
 MINUTE = timedelta(minutes=1)
 
 
@@ -167,17 +165,16 @@ class TikTokPublisher(Publisher[TikTokOptions]):
             await tiktok.send(
                 handle["upload_url"], chunks, chunks.count - 1, post.video, post.video_type, publishes=True
             )
-            return await _seen(tiktok, handle, context)
+            return await seen(tiktok, handle, context)
 
     async def ask(self, post: Post, handle: Handle, options: TikTokOptions, context: PublisherContext) -> Asked:
-        return _answer(await _status(TikTok(context), handle), handle)
+        return answer_of(await status_of(TikTok(context), handle), handle)
 
     async def delete(self, external_id: str, options: TikTokOptions, context: PublisherContext) -> None:
         raise PermanentError("TikTok lets no other program delete a post: delete it in TikTok's app")
 
 
 _UNAUDITED = "TikTok has not audited your app: only the account itself will see the post"
-_MODERATED = "TikTok has the post and is still checking it, so it has not said yet where it is"
 _DRAFT = "it is a draft in the account's inbox: finish it in TikTok's app"
 
 
@@ -274,7 +271,7 @@ async def _resumed(
     if left < SPARE_SECONDS:
         return {}, 0
     try:
-        status = await _status(tiktok, handle)
+        status = await status_of(tiktok, handle)
     except PermanentError:  # TikTok knows nothing of it any more
         return {}, 0
     done, rest = divmod(int(status.get("uploaded_bytes") or 0), handle["chunk_bytes"])
@@ -295,46 +292,3 @@ async def _send(tiktok: TikTok, post: Post, handle: Handle, done: int, context: 
 
 def _chunks(handle: Handle) -> Chunks:
     return Chunks(handle["size_bytes"], handle["chunk_bytes"], handle["chunks"])
-
-
-# ---- what became of it ----------------------------------------------------------------------------------
-
-
-async def _seen(tiktok: TikTok, handle: Handle, context: PublisherContext) -> Published:
-    """After the last chunk: look for a while. A public post gets its address when TikTok has moderated it."""
-    asked = Asked(Answer.PENDING)
-    for _ in range(LOOKS):
-        await context.sleep(LOOK_SECONDS)
-        asked = _answer(await _status(tiktok, handle), handle)
-        if asked.failure is not None:
-            raise NotPublished(asked.failure)
-        if asked.published is not None and (asked.published.url or not handle["public"]):
-            return asked.published
-    if asked.published is None:
-        raise RetryableError(asked.detail or "TikTok is still processing the video")
-    return asked.published
-
-
-async def _status(tiktok: TikTok, handle: Handle) -> dict[str, Any]:
-    return await tiktok.post("/v2/post/publish/status/fetch/", {"publish_id": handle["publish_id"]}, STATUS)
-
-
-def _answer(status: dict[str, Any], handle: Handle) -> Asked:
-    state = str(status.get("status", ""))[:100]
-    if state == "FAILED":
-        return Asked(Answer.ABSENT, failure=failure_of_post(str(status.get("fail_reason") or "")))
-    if state in ("PUBLISH_COMPLETE", "SEND_TO_USER_INBOX"):
-        return Asked(Answer.PUBLISHED, _published(status, handle))
-    arrived = status.get("uploaded_bytes")
-    if state == "PROCESSING_UPLOAD" and arrived is not None and int(arrived) < handle["size_bytes"]:
-        return Asked(Answer.ABSENT, detail="the last part of the video never arrived")
-    return Asked(Answer.PENDING, detail=f"TikTok is still processing the video ({state})")
-
-
-def _published(status: dict[str, Any], handle: Handle) -> Published:
-    ids = status.get("publicaly_available_post_id") or []  # TikTok's spelling
-    if not ids:
-        return Published(handle["publish_id"], None, handle["warning"] or (_MODERATED if handle["public"] else None))
-    name = handle["username"]
-    url = f"https://www.tiktok.com/@{name}/video/{ids[0]}" if name else None
-    return Published(str(ids[0]), url, handle["warning"])

@@ -6,16 +6,14 @@ so a lost answer is looked up in the account's own posts by the key of the video
 
 # ruff: noqa: ARG002 - the interface's arguments; not every platform needs all of them
 
-import asyncio
 from collections.abc import AsyncIterator, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any, ClassVar, Literal
 
 from pydantic import Field
 
 from video_manager.domain.video import Finding, Severity
-from video_manager.errors import ActionRequiredError, NotPublished, PermanentError, RetryableError
+from video_manager.errors import ActionRequiredError, NotPublished, PermanentError, RetryableError, WorkError
 from video_manager.plugins.api import (
     Account,
     Answer,
@@ -31,20 +29,17 @@ from video_manager.plugins.api import (
     Quota,
 )
 from video_manager.plugins.platform_limits import beyond, fault
-from video_manager.plugins.publishers.x_api import Duplicate, MediaGone, XApi, segments_of
+from video_manager.plugins.publishers.x_api import Duplicate, MediaGone, XApi
 from video_manager.plugins.publishers.x_text import core_of, has_link, weight_of
+from video_manager.plugins.publishers.x_video import begun, resumed, send, send_captions
 
 TYPES = frozenset({"video/mp4", "video/quicktime", "video/webm"})
-CAPTION_TYPES = {".vtt": "text/vtt", ".srt": "text/srt"}
 TEXT_WEIGHT, PREMIUM_TEXT_WEIGHT = 280, 4000
 COMMON = PlatformLimits(
     min_duration_seconds=0.5, max_duration_seconds=20 * 60, max_size_bytes=8 * 10**9, min_aspect=1 / 3, max_aspect=3
 )
 PREMIUM = COMMON.model_copy(update={"max_duration_seconds": 125 * 60, "max_size_bytes": 16 * 10**9})
 FASTEST_FRAME_RATE = 60
-SPARE_SECONDS = 900.0
-"""A medium that has less left is not gone on with."""
-POLL_SECONDS = 5.0
 LOOK_BACK = timedelta(hours=6)
 """Posts that are older than the upload by more than this are none of this publication."""
 PAGES = 5
@@ -105,22 +100,22 @@ class XPublisher(Publisher[XOptions]):
 
     async def upload(self, post: Post, options: XOptions, context: PublisherContext) -> Handle:
         x = XApi(context)
-        handle = _resumed(context)
+        handle = resumed(context)
         resumes = bool(handle)
         if not resumes:
-            handle = await _begun(x, post, context)
+            handle = await begun(x, post, context)
         await context.save_handle(handle)
         try:
-            await _send(x, post, handle, context)
+            await send(x, post, handle, context)
         except (PermanentError, MediaGone):
             if not resumes:
                 raise
             # What was there of the earlier attempt is not taken any more: from the start, once.
-            handle = await _begun(x, post, context)
+            handle = await begun(x, post, context)
             await context.save_handle(handle)
-            await _send(x, post, handle, context)
+            await send(x, post, handle, context)
         if post.captions is not None and not handle["captions"]:
-            handle |= {"captions": True, "warning": await _send_captions(x, post, handle)}
+            handle |= {"captions": True, "warning": await send_captions(x, post, handle)}
             await context.save_handle(handle)
         for quota in (POSTS, ALL_POSTS):
             await context.spend(quota)
@@ -136,8 +131,7 @@ class XPublisher(Publisher[XOptions]):
             made = await XApi(context).data("POST", "/2/tweets", json=body, publishes=True)
         except NotPublished as refused:
             if isinstance(refused.cause, Duplicate):
-                # Perhaps of an earlier call whose post was not to be seen yet: only looking tells.
-                raise refused.cause from refused
+                await _judge_duplicate(post, refused.cause, context)
             raise
         if not made.get("id"):
             raise RetryableError("X answered without the post's id")
@@ -145,13 +139,13 @@ class XPublisher(Publisher[XOptions]):
 
     async def ask(self, post: Post, handle: Handle, options: XOptions, context: PublisherContext) -> Asked:
         text, same_text = core_of(text_of(post)), ""
-        async for tweet in _own_posts(XApi(context), handle, str(context.account["id"])):
+        since = datetime.fromisoformat(handle["since"]) - LOOK_BACK
+        async for tweet in _own_posts(XApi(context), context, since):
             if tweet is None:
                 return Asked(Answer.UNKNOWN, detail="the account has posted so much that X does not show it all")
             if handle["media_key"] in (tweet.get("attachments") or {}).get("media_keys", []):
                 return Asked(Answer.PUBLISHED, _published(str(tweet["id"]), handle, context))
-            shown = str((tweet.get("note_tweet") or {}).get("text") or tweet.get("text", ""))
-            if core_of(shown) == text and tweet.get("attachments"):
+            if _core(tweet) == text and tweet.get("attachments"):
                 same_text = str(tweet["id"])
         if same_text:
             url = _published(same_text, handle, context).url
@@ -196,87 +190,6 @@ def _rate(text: str) -> float:
     return float(above) / float(below or 1)
 
 
-# ---- the video ------------------------------------------------------------------------------------------
-
-
-async def _begun(x: XApi, post: Post, context: PublisherContext) -> dict[str, Any]:
-    size = (await asyncio.to_thread(post.video.stat)).st_size
-    now = context.now()
-    medium = await x.initialize(size, post.video_type, "tweet_video")
-    life = timedelta(seconds=float(medium.get("expires_after_secs") or 0))
-    return {
-        "media_id": str(medium["id"]), "media_key": str(medium.get("media_key") or f"7_{medium['id']}"),
-        "since": now.isoformat(), "expires_at": (now + life).isoformat(), "size_bytes": size, "sent": 0,
-        "finalized": False, "captions": False, "warning": None,
-    }  # fmt: skip
-
-
-def _resumed(context: PublisherContext) -> dict[str, Any]:
-    """What the attempt before had uploaded; empty: nothing that could be gone on with."""
-    handle = dict(context.earlier or {})
-    if not handle:
-        return {}
-    left = (datetime.fromisoformat(handle["expires_at"]) - context.now()).total_seconds()
-    return handle if left > SPARE_SECONDS else {}
-
-
-async def _send(x: XApi, post: Post, handle: dict[str, Any], context: PublisherContext) -> None:
-    """The segments that X does not have for certain, then its processing. A segment that is sent again replaces
-    itself: it is named by its index."""
-    count = segments_of(handle["size_bytes"])
-    for index in range(handle["sent"], count):
-        context.progress(index / count, "uploading")
-        await x.append(handle["media_id"], index, post.video)
-        handle["sent"] = index + 1
-        await context.save_handle(handle)
-    medium = await _finalized(x, handle)
-    handle["finalized"] = True
-    if medium.get("expires_after_secs"):
-        handle["expires_at"] = (context.now() + timedelta(seconds=float(medium["expires_after_secs"]))).isoformat()
-    await context.save_handle(handle)
-    while (processing := medium.get("processing_info") or {}).get("state") in ("pending", "in_progress"):
-        context.progress(1.0, "X is processing the video")
-        await context.sleep(float(processing.get("check_after_secs") or POLL_SECONDS))
-        medium = await x.status(handle["media_id"])
-    if processing.get("state") == "failed":
-        error = processing.get("error") or {}
-        reason = str(error.get("message") or error.get("name") or "it named no reason")[:500]
-        raise PermanentError(f"X could not process the video: {reason}")
-
-
-async def _finalized(x: XApi, handle: Handle) -> dict[str, Any]:
-    """Where the answer was lost, X refuses to finalize again, and tells the status instead."""
-    if handle["finalized"]:
-        return await x.status(handle["media_id"])
-    try:
-        return await x.finalize(handle["media_id"])
-    except (PermanentError, MediaGone) as refused:
-        try:
-            return await x.status(handle["media_id"])
-        except (PermanentError, MediaGone):
-            raise refused from None
-
-
-async def _send_captions(x: XApi, post: Post, handle: Handle) -> str | None:
-    """Subtitles, which belong to the video before it is posted. What X says against them is a warning: the video goes
-    without them."""
-    file = post.captions or Path()
-    kind = CAPTION_TYPES.get(file.suffix)
-    if kind is None:
-        return f"X takes no captions of the type {file.suffix}"
-    try:
-        medium = await x.initialize((await asyncio.to_thread(file.stat)).st_size, kind, "subtitles")
-        await x.append(str(medium["id"]), 0, file)
-        await x.finalize(str(medium["id"]))
-        code = post.language.partition("-")[0].upper() or "EN"
-        subtitles = {"id": str(medium["id"]), "display_name": post.language or "English", "language_code": code}
-        body = {"id": handle["media_id"], "media_category": "TweetVideo", "subtitles": subtitles}
-        await x.body("POST", "/2/media/subtitles", json=body)
-    except PermanentError as error:
-        return f"without captions: {error.detail}"
-    return None
-
-
 # ---- the post -------------------------------------------------------------------------------------------
 
 
@@ -286,15 +199,36 @@ def _published(id: str, handle: Handle, context: PublisherContext) -> Published:
     return Published(id, url, "; ".join(one for one in warnings if one) or None)
 
 
-async def _own_posts(x: XApi, handle: Handle, account: str) -> AsyncIterator[dict[str, Any] | None]:
-    """The account's posts since a while before the upload, the newest first; None at the end: there are more."""
-    since = (datetime.fromisoformat(handle["since"]) - LOOK_BACK).astimezone(UTC)
+async def _judge_duplicate(post: Post, refused: Duplicate, context: PublisherContext) -> None:
+    """X has this text already. Where an old post has it, that is final; else it may be the post of an earlier call
+    that is not listed yet. Raises RetryableError then: it is looked up, and never taken for certain."""
+    text, before = core_of(text_of(post)), context.now() - LOOK_BACK
+    try:
+        async for tweet in _own_posts(XApi(context), context, None, pages=1):
+            if tweet is None or _core(tweet) != text:
+                continue
+            if datetime.fromisoformat(str(tweet["created_at"])) < before:
+                return
+    except WorkError as error:
+        raise RetryableError(f"{refused.detail}; looking for it: {error.detail}") from refused
+    raise RetryableError(f"{refused.detail}; unless it is this post, made by an earlier call") from refused
+
+
+def _core(tweet: Mapping[str, Any]) -> str:
+    return core_of(str((tweet.get("note_tweet") or {}).get("text") or tweet.get("text", "")))
+
+
+async def _own_posts(
+    x: XApi, context: PublisherContext, since: datetime | None, pages: int = PAGES
+) -> AsyncIterator[dict[str, Any] | None]:
+    """The account's posts, the newest first; None at the end: there are more."""
     question = {
-        "max_results": "100", "start_time": f"{since:%Y-%m-%dT%H:%M:%SZ}",
-        "tweet.fields": "attachments,created_at,note_tweet,text",
+        "max_results": "100", "tweet.fields": "attachments,created_at,note_tweet,text",
     }  # fmt: skip
-    for _ in range(PAGES):
-        page = await x.body("GET", f"/2/users/{account}/tweets", params=question)
+    if since is not None:
+        question["start_time"] = f"{since.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"
+    for _ in range(pages):
+        page = await x.body("GET", f"/2/users/{context.account['id']}/tweets", params=question)
         problems = page.get("errors")
         if problems and not page.get("data"):
             raise ActionRequiredError(f"X does not show the account's posts: {str(problems)[:300]}")
