@@ -12,6 +12,9 @@ from tests.unit.cli.conftest import Cli
 
 from video_manager.cli.archive import read_archive, write_archive
 from video_manager.cli.exits import CommandError
+from video_manager.publishing.access.keyring import Keyring, keys_of, new_key
+
+KEY = new_key()
 
 
 @pytest.fixture
@@ -27,6 +30,9 @@ def filled(data_dir: Path) -> Path:
     (data_dir / "files" / "empty").touch()
     (data_dir / "session-secret").write_text("s" * 64)
     (data_dir / "session-secret").chmod(0o600)
+    (data_dir / "credential-keys").write_text(f"{KEY}\n")
+    (data_dir / "credential-keys").chmod(0o600)
+    (data_dir / "sealed").write_text(Keyring([KEY]).seal("a-channel", {"token": "t"}))
     (data_dir / "lock").touch()
     (data_dir / "server.json").write_text("{}")
     (data_dir / "work" / "job").mkdir(parents=True)
@@ -39,7 +45,7 @@ def test_a_backup_comes_back_as_it_was(filled: Path, tmp_path: Path) -> None:
     restored = tmp_path / "restored"
     assert read_archive(tmp_path / "backup.tar", restored) == amount
     assert {path.relative_to(restored).as_posix() for path in restored.rglob("*") if path.is_file()} == {
-        "documents.sqlite", "files/ab/one", "files/empty", "session-secret",
+        "credential-keys", "documents.sqlite", "files/ab/one", "files/empty", "sealed", "session-secret",
     }  # fmt: skip
     assert (restored / "files/ab/one").read_bytes() == b"video" * 1000
     assert (restored / "session-secret").stat().st_mode & 0o777 == 0o600
@@ -47,6 +53,15 @@ def test_a_backup_comes_back_as_it_was(filled: Path, tmp_path: Path) -> None:
     with sqlite3.connect(restored / "documents.sqlite") as database:
         assert database.execute("SELECT n FROM t").fetchall() == [(42,)]
     database.close()
+
+
+def test_what_was_encrypted_can_be_opened_after_a_restore(filled: Path, tmp_path: Path) -> None:
+    write_archive(filled, tmp_path / "backup.tar")
+    restored = tmp_path / "restored"
+    read_archive(tmp_path / "backup.tar", restored)
+    assert (restored / "credential-keys").stat().st_mode & 0o777 == 0o600
+    keyring = Keyring(keys_of((), restored))
+    assert keyring.open("a-channel", (restored / "sealed").read_text()) == {"token": "t"}
 
 
 def test_a_backup_is_for_its_owner_and_leaves_nothing_behind(filled: Path, tmp_path: Path) -> None:
@@ -191,11 +206,11 @@ def test_a_tar_that_reaches_outside_is_refused(tmp_path: Path) -> None:
 
 def test_the_commands_say_how_much(cli: Cli, filled: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     backup = tmp_path / "b.tar"
-    assert "4 files" in cli("backup", str(backup)).err
+    assert "6 files" in cli("backup", str(backup)).err
     assert cli("backup", str(backup)).code == 2, "an older backup is never overwritten"
     assert cli("backup", str(filled / "inside.tar")).code == 2
     monkeypatch.setenv("VIDEO_MANAGER_DATA_DIR", str(tmp_path / "new"))
-    assert "4 files" in cli("restore", str(backup)).err
+    assert "6 files" in cli("restore", str(backup)).err
     with tarfile.open(backup) as tar:
         manifest = tar.extractfile("manifest.json")
         assert manifest is not None
