@@ -42,7 +42,7 @@ def validate_by_class(options_class: type[Options], options: Mapping[str, Any], 
 
 def validate_by_schema(schema: Schema, options: Mapping[str, Any], owner: str) -> dict[str, Any]:
     """The same for a worker known only by its JSON Schema."""
-    from jsonschema import Draft202012Validator
+    from jsonschema import Draft202012Validator  # noqa: PLC0415 - see check_schema
     from referencing import Registry as References  # noqa: PLC0415
 
     plain = _plain_json(dict(options), owner)
@@ -57,7 +57,7 @@ def check_schema(schema: Schema, field: str) -> None:
     """Raises InvalidInput unless this is a JSON Schema of an object within the limits of `schema_limits`."""
     # Imported here because only workers of their own need it, while every plugin process loads this module.
     from jsonschema import Draft202012Validator  # noqa: PLC0415
-    from jsonschema.exceptions import SchemaError
+    from jsonschema.exceptions import SchemaError  # noqa: PLC0415
 
     check_size(schema, field)
     try:
