@@ -9,7 +9,10 @@ from typing import Any
 import pytest
 from tests.integration.publishing.lone_context import FixedAccess
 from tests.platforms.alone import Alone, alone
+from tests.platforms.cases.tiktok import CASES
+from tests.platforms.world import approve, connect, open_platform, settle
 
+from video_manager.domain.publication import PublicationState
 from video_manager.domain.video import Severity
 from video_manager.errors import (
     ActionRequiredError,
@@ -20,7 +23,8 @@ from video_manager.errors import (
     WorkError,
 )  # fmt: skip
 from video_manager.fakes import tiktok
-from video_manager.fakes.network import Fault
+from video_manager.fakes.network import FakeNetwork, Fault
+from video_manager.fakes.serving import served
 from video_manager.fakes.tiktok import TikTokFake, fault_of_chunks
 from video_manager.plugins.api import Answer, Published
 from video_manager.plugins.publishers.tiktok import TITLE_UNITS, TikTokOptions, TikTokPublisher, caption_of
@@ -310,6 +314,22 @@ async def test_a_post_that_tiktok_gave_up_on_ends_with_the_reason(
         assert type(failure) is kind
         assert reason in failure.detail
     assert not fake(at).posts
+
+
+async def test_a_post_that_tiktok_gave_up_on_fails_in_the_ledger_without_a_second_try(tmp_path: Path) -> None:
+    """The last chunk's answer is lost, so that only asking tells it."""
+    network = FakeNetwork([TikTokFake])
+    network.faults.append(Fault("after", "PUT"))
+    found = network.fakes["tiktok"]
+    assert isinstance(found, TikTokFake)
+    found.fail_reason = "picture_size_check_failed"
+    with served(network) as gateway:
+        async with open_platform(tmp_path, gateway) as world:
+            await connect(world, CASES["tiktok"], network)
+            publication = await settle(world, await approve(world, CASES["tiktok"]))
+    assert publication.state is PublicationState.FAILED
+    assert "each side needs 360 to 4096 pixels" in (publication.error or "")
+    assert (len(found.uploads), found.posts) == (1, {})
 
 
 # ---- documented errors ----------------------------------------------------------------------------------------
