@@ -24,7 +24,7 @@ from video_manager.publishing.access.vault import CREDENTIALS, Credential, Vault
 from video_manager.publishing.asker import Asker
 from video_manager.publishing.calendar_feed import CalendarFeed
 from video_manager.publishing.channels import CHANNELS, ChannelService
-from video_manager.publishing.connecting import ConnectingService, Record, ignore_record
+from video_manager.publishing.connecting import ConnectingService
 from video_manager.publishing.connection import CONNECTIONS, Connection
 from video_manager.publishing.context import Surroundings
 from video_manager.publishing.forecast import Forecast
@@ -33,6 +33,7 @@ from video_manager.publishing.ledger import PUBLICATIONS, Ledger
 from video_manager.publishing.planning import TIMETABLES, Planner
 from video_manager.publishing.platforms import Platforms
 from video_manager.publishing.quotas import QUOTAS, Quotas, QuotaUse
+from video_manager.publishing.recording import Record, ignore_record
 from video_manager.publishing.rules import PublishingRules
 from video_manager.publishing.scheduler import Scheduler
 from video_manager.publishing.service import PublishingService
@@ -157,7 +158,7 @@ def build_publishing(
         media=FfmpegTool(lambda _fraction, _stage: None),
         scheduler=scheduler,
         connecting=connecting,
-        rotation=Rotation(vault, publications, ledger, handles, keyring),
+        rotation=Rotation(vault, publications, ledger, handles, keyring, record),
         keeper=Keeper(vault, channels, platforms, connecting, clock),
         tokens=tokens,
         calendar=CalendarFeed(publications, channels, clock, rules.base_url),

@@ -39,6 +39,7 @@ from video_manager.publishing.connection import (
     sha256_of,
 )
 from video_manager.publishing.platforms import Platforms
+from video_manager.publishing.recording import Record, ignore_record
 from video_manager.repository import Loaded, Repository, instant_text
 
 MOST_OPEN = 20
@@ -48,16 +49,10 @@ LONGEST_WORDS = 300
 _SWEEP_BATCH = 200
 _GONE = "this sign-in is not known here, was used before, or took longer than ten minutes: begin it again"
 
-Record = Callable[[Actor, str, str, str], Awaitable[None]]
-"""The audit log: actor, action, subject, detail."""
 Resume = Callable[[Actor, str], Awaitable[None]]
 """Tries again what waited for a channel."""
 
 log = logging.getLogger(__name__)
-
-
-async def ignore_record(_actor: Actor, _action: str, _subject: str, _detail: str) -> None:
-    """Nobody keeps a log."""
 
 
 @dataclass(frozen=True)

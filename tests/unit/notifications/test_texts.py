@@ -48,6 +48,21 @@ def test_each_event_has_clear_words(body: Body, kind: Kind, level: Level, title:
     assert says in message.text
 
 
+@pytest.mark.parametrize(("paused", "title"), [(True, "is paused and needs you"), (False, "will need you soon")])
+def test_a_channel_that_needs_somebody_says_what_happens_meanwhile(paused: bool, title: str) -> None:
+    message = describe_event(
+        events.ChannelActionRequired(
+            channel_id="c", platform="youtube", name="News", detail="connect it again", paused=paused,
+            at=datetime.now(UTC),
+        )
+    )  # fmt: skip
+    assert message is not None
+    assert (message.kind, message.severity, message.link) == (Kind.ACTION_REQUIRED, Level.WARNING, "/channels")
+    assert message.title == f"The channel “News” {title}"
+    assert message.text.startswith("connect it again")
+    assert ("waits" in message.text) is paused
+
+
 def test_every_event_of_the_queue_is_known_and_some_are_silent() -> None:
     assert describe_event(events.VideoDeleted(video_id="v", deleted_by="a")) is None
     assert len({kind.type for kind in PUBLIC_EVENTS}) == len(PUBLIC_EVENTS)

@@ -33,6 +33,7 @@ def test_every_option_of_every_installed_plugin_has_a_widget_of_its_own() -> Non
         ({"type": "string", "maxLength": 5000}, Widget.AREA),
         ({"type": "string", "x-widget": "textarea"}, Widget.AREA),
         ({"type": "string", "format": "color"}, Widget.COLOUR),
+        ({"type": "string", "format": "password", "writeOnly": True}, Widget.SECRET),
         ({"type": "string", "format": "source-file", "x-accept": "video/*"}, Widget.FILE),
         ({"type": "integer", "minimum": 1, "maximum": 9}, Widget.NUMBER),
         ({"type": "boolean"}, Widget.SWITCH),

@@ -10,6 +10,7 @@ from video_manager.publishing.access.handles import Handles
 from video_manager.publishing.access.keyring import Keyring
 from video_manager.publishing.access.vault import Vault
 from video_manager.publishing.ledger import Ledger
+from video_manager.publishing.recording import Record, ignore_record
 from video_manager.repository import Repository
 
 _BATCH = 200
@@ -30,13 +31,15 @@ class Rotation:
     """In steps, each of which may be repeated: what has the newest key already is left alone."""
 
     def __init__(
-        self, vault: Vault, publications: Repository[Publication], ledger: Ledger, handles: Handles, keyring: Keyring
-    ) -> None:
+        self, vault: Vault, publications: Repository[Publication], ledger: Ledger, handles: Handles, keyring: Keyring,
+        record: Record = ignore_record,
+    ) -> None:  # fmt: skip
         self._vault = vault
         self._publications = publications
         self._ledger = ledger
         self._handles = handles
         self._keyring = keyring
+        self._record = record
 
     async def step(self, actor: Actor, cursor: str | None = None) -> RotationStep:
         """First the vault, then the publications. Raises Forbidden, SettingsError, InvalidInput."""
@@ -44,6 +47,7 @@ class Rotation:
         if cursor is not None:
             return await self._of_publications(cursor)
         step = await self._of_vault()
+        await self._record(actor, "credentials.rotate", "", f"{step.credentials} encrypted anew")
         return step.model_copy(update={"next": ""})
 
     async def _of_vault(self) -> RotationStep:
