@@ -107,7 +107,8 @@ def _mount_studio(app: FastAPI, system: System) -> None:
         app,
         StudioParts(
             settings=system.settings, videos=system.videos, reviews=system.reviews,
-            publishing=system.publishing.service, connecting=system.publishing.connecting, notifications=system.notifications.service,
+            publishing=system.publishing.service, connecting=system.publishing.connecting,
+            notifications=system.notifications.service,
             analytics=system.analytics.service, access=system.access, operations=system.operations,
             registry=system.registry, bus=system.adapters.bus, documents=system.adapters.documents,
             clock=system.adapters.clock,

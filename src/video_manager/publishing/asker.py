@@ -7,7 +7,7 @@ from datetime import timedelta
 from video_manager.domain import publication as rules
 from video_manager.domain.channel import Channel
 from video_manager.domain.publication import Failure, Publication
-from video_manager.errors import ActionRequiredError, InvalidTransition, PermanentError, WorkError
+from video_manager.errors import ActionRequiredError, InvalidTransition, LimitReached, PermanentError, WorkError
 from video_manager.plugins.api import Answer, Asked
 from video_manager.ports import Clock
 from video_manager.publishing.channels import ChannelService
@@ -51,6 +51,8 @@ class Asker:
             await self._channels.pause_for(channel_id, text)
         except PermanentError as error:
             await self._unanswered(publication, number, error.detail, final=True)
+        except LimitReached as error:
+            await self._ask_later(publication, number, error)
         except Exception as error:
             log.warning("asking about publication %s failed: %s", publication.id, error, exc_info=error)
             await self._unanswered(publication, number, str(error) or type(error).__name__)
@@ -101,6 +103,15 @@ class Asker:
         kind, text = failure_of(cause)
         if kind is Failure.ACTION_REQUIRED:
             await self._channels.pause_for(publication.content.channel_id, text)
+
+    async def _ask_later(self, publication: Publication, number: int, limit: LimitReached) -> None:
+        """The platform takes no more questions for now: that is none of those that went unanswered."""
+        now = self._clock.now()
+        ask_at = now + timedelta(seconds=limit.retry_after_seconds or 0.0)
+        await self._ledger.move(
+            publication.id,
+            lambda it: rules.mark_pending(it, number, limit.detail, ask_at, now).with_(asked=max(0, it.asked - 1)),
+        )
 
     async def _unanswered(self, publication: Publication, number: int, detail: str, *, final: bool = False) -> None:
         """Ask again, ever more seldom; after some questions people are told. `final`: there is no use in asking."""

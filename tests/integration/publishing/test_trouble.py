@@ -316,6 +316,18 @@ async def test_a_platform_that_cannot_be_asked_leaves_it_to_a_person(stage: Worl
     assert Stage.public == [P]
 
 
+async def test_a_platform_that_takes_no_more_questions_is_asked_later_however_often(stage: World, mood: Mood) -> None:
+    mood(publishing=RetryableError("reset"), asking=LimitReached("60 questions an hour", 0.01))
+    for _ in range(30):
+        await stage.run()
+    waiting = await stage.publication()
+    assert (waiting.state, waiting.error) == (S.PENDING, "60 questions an hour")
+    assert waiting.asked <= 1
+    mood(asking=None)
+    await until(stage, S.PUBLISHED)
+    assert Stage.public == [P]
+
+
 async def test_questions_without_an_answer_become_unknown_and_go_on(stage: World, mood: Mood) -> None:
     mood(publishing=RetryableError("reset"), asking=RetryableError("down for maintenance"))
     publication = await until(stage, S.UNKNOWN, seconds=15)

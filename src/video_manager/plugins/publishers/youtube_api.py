@@ -95,8 +95,8 @@ class YouTube:
         answer = await self.api.json(
             "PUT", f"{API}/videos", params={"part": "status"}, json={"id": id, "status": dict(status)}, publishes=True
         )
-        status = answer.get("status") if isinstance(answer, dict) else None
-        return status if isinstance(status, dict) else {}
+        kept = answer.get("status") if isinstance(answer, dict) else None
+        return kept if isinstance(kept, dict) else {}
 
     async def delete_video(self, id: str) -> None:
         """Without effect when it is gone."""

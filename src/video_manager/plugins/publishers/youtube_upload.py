@@ -77,7 +77,7 @@ class VideoUpload:
                 "Slug": file_name_of(self._post),
             },
         )  # fmt: skip
-        session = answer.headers.get("Location", "")
+        session: str = answer.headers.get("Location", "")
         if not _is_googles(session):
             raise unread("it began an upload without a usable address")
         await self._keep(session=session)
