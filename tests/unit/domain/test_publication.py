@@ -5,6 +5,7 @@ import pytest
 
 from video_manager.domain import publication as rules
 from video_manager.domain.publication import Approved, Failure, Outcome, Publication, PublicationState
+from video_manager.domain.publication_attempts import KEPT_ATTEMPTS
 from video_manager.domain.video import MediaFile, MediaRole, Metadata
 from video_manager.errors import InvalidTransition, LeaseLost, NotFound
 
@@ -249,7 +250,7 @@ def test_moving_the_time_is_written_down() -> None:
 
 def test_the_lists_in_the_document_stay_bounded() -> None:
     publication = scheduled()
-    for number in range(1, rules.KEPT_ATTEMPTS + 10):
+    for number in range(1, KEPT_ATTEMPTS + 10):
         publication = rules.postpone(rules.claim(publication, "w", NOW), number, "busy", NOW, NOW)
-    assert len(publication.attempts) == rules.KEPT_ATTEMPTS
-    assert publication.attempts[-1].number == rules.KEPT_ATTEMPTS + 9
+    assert len(publication.attempts) == KEPT_ATTEMPTS
+    assert publication.attempts[-1].number == KEPT_ATTEMPTS + 9
