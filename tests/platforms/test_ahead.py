@@ -94,3 +94,16 @@ async def test_one_that_is_moved_after_it_was_uploaded_goes_out_at_the_new_time(
             assert published.state is PublicationState.PUBLISHED
             assert [call.text for call in network.calls].count(network.calls[0].text) == 2
             assert len(network.fakes["telegram"].public_posts()) == 1
+
+
+async def test_a_limit_on_the_publishing_call_sends_no_bytes_again(tmp_path: Path) -> None:
+    network = FakeNetwork([CASE.fake])
+    limit = {"ok": False, "error_code": 429, "description": "Too Many Requests", "parameters": {"retry_after": 1}}
+    with served(network) as gateway:
+        async with open_platform(tmp_path, gateway) as world:
+            await connect(world, CASE, network)
+            network.faults.append(Fault("answer", number=2, status=429, body=limit))
+            published = await settle(world, await approve(world, CASE))
+            assert (published.state, published.tries) == (PublicationState.PUBLISHED, 0)
+            assert len(network.calls) == 3, "one upload, and the publishing call twice"
+            assert len(network.fakes["telegram"].public_posts()) == 1

@@ -17,6 +17,7 @@ from video_manager.domain.publication_attempts import (
     fail,
     fill,
     hand_back,
+    held_up,
     is_early,
     mark_absent,
     mark_pending,
@@ -46,7 +47,7 @@ from video_manager.domain.wall_clock import instant_of
 __all__ = [
     "Approved", "Attempt", "Channel", "Failure", "HistoryEntry", "Outcome", "Publication", "PublicationState",
     "Withdrawal", "arm", "begin_asking", "cancel", "claim", "create", "doubt", "expire", "fail", "fill", "hand_back",
-    "instant_of", "is_early", "mark_absent", "mark_pending", "mark_unknown", "postpone", "publish", "renew",
+    "held_up", "instant_of", "is_early", "mark_absent", "mark_pending", "mark_unknown", "postpone", "publish", "renew",
     "require_action", "reschedule", "resolve", "retry", "save_handle", "stage", "take_down", "tombstone",
     "wait_for_limit", "withdraw",
 ]  # fmt: skip

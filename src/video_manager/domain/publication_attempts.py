@@ -211,6 +211,12 @@ def doubt(
     return publication.with_(state=PublicationState.PENDING, attempts=attempts, due_at=now, error=error, updated_at=now)
 
 
+def held_up(publication: Publication, number: int, tries: int, reason: str) -> Publication:
+    """The attempt ended by a limit of the platform: no try is counted, and the next goes on with what is uploaded."""
+    attempts = tuple(one.with_(reusable=True) if one.number == number else one for one in publication.attempts)
+    return publication.with_(attempts=attempts, tries=tries, error=reason)
+
+
 def begin_asking(publication: Publication, ask_again_at: Instant, now: Instant) -> Publication:
     """One scheduler asks now; if it dies, the next asks at `ask_again_at`."""
     asked = publication.state in (PublicationState.PENDING, PublicationState.UNKNOWN) and publication.in_doubt

@@ -7,7 +7,8 @@ from video_manager.domain.publication_steps import end, note, refuse, withdrawn
 
 
 def retry(publication: Publication, by: str, now: Instant) -> Publication:
-    """Try again now; one that may be public is asked about instead, never sent again."""
+    """Try again now, or at its time if that is still to come; one that may be public is asked about instead, never sent
+    again."""
     states = PublicationState
     waiting = publication.state is states.SCHEDULED and publication.tries > 0
     stopped = publication.state in (states.FAILED, states.ACTION_REQUIRED, states.CANCELLED, states.UNKNOWN)
@@ -16,8 +17,9 @@ def retry(publication: Publication, by: str, now: Instant) -> Publication:
     if not (waiting or stopped or publication.state is states.PENDING):
         raise refuse(publication, "tried again")
     state = states.PENDING if publication.in_doubt else states.SCHEDULED
+    due_at = now if publication.in_doubt else max(now, publication.publish_at or now)
     again = publication.with_(
-        state=state, due_at=now, tries=0, crashes=0, asked=0, error=None, waits_for=None, missed_at=None
+        state=state, due_at=due_at, tries=0, crashes=0, asked=0, error=None, waits_for=None, missed_at=None
     )
     return note(again, now, by, "retry")
 

@@ -64,6 +64,8 @@ class Attempt(Frozen):
     armed_at: Instant | None = None
     ended_at: Instant | None = None
     outcome: Outcome | None = None
+    reusable: bool = False
+    """Armed, and only held up by a limit of the platform: what was uploaded is still good."""
     failure: Failure | None = None
     """What went wrong in the publishing call itself, for when the post turns out to be absent."""
     error: str | None = None

@@ -39,4 +39,4 @@ def refused(
     retry_at = None if enough else now + delay_of(publication, cause, settings)
     doubtful = rules.doubt(publication, number, text, now, kind)
     absent = rules.mark_absent(doubtful, number, timedelta(0), retry_at, now)
-    return absent.with_(tries=publication.tries, error=text) if limited else absent
+    return rules.held_up(absent, number, publication.tries, text) if limited else absent
