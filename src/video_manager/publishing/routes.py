@@ -114,7 +114,7 @@ def _add_publication_routes(routes: APIRouter, service: PublishingService) -> No
     async def retry_publication(
         id: str, actor: CurrentActor, revision: ExpectedRevision, response: Response
     ) -> PublicationView:
-        """Now. One that may be public is asked about, never sent again."""
+        """Now, or at its time if that is still to come. One that may be public is asked about, never sent again."""
         return _publication(response, await service.retry(actor, id, revision))
 
     @routes.post("/publications/{id}/take-down")

@@ -116,7 +116,7 @@ class PublishingService:
         return await self._act(actor, id, expected_revision, lambda it: rules.cancel(it, actor.name, self._clock.now()))
 
     async def retry(self, actor: Actor, id: str, expected_revision: int | None = None) -> Loaded[Publication]:
-        """Try again now; one that may be public is asked about instead."""
+        """Try again now, or at its time if that is still to come; one that may be public is asked about instead."""
         return await self._act(actor, id, expected_revision, lambda it: rules.retry(it, actor.name, self._clock.now()))
 
     async def resolve(

@@ -144,7 +144,11 @@ async def test_cancel_and_retry(world: World) -> None:
         await world.publishing.service.cancel(RITA, P)
     with pytest.raises(StaleRevision):
         await world.publishing.service.retry(RITA, P, expected_revision=1)
-    await world.publishing.service.retry(RITA, P)
+    again = await world.publishing.service.retry(RITA, P)
+    assert again.value.due_at == later  # not before its time
+    await world.run()
+    assert (await world.publication()).state is S.SCHEDULED
+    await world.publishing.service.reschedule(RITA, P, NewTime(publish_at=None))
     await world.run()
     assert (await world.publication()).state is S.PUBLISHED
 
