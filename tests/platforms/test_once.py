@@ -12,6 +12,9 @@ from tests.platforms.killing import answer_lost, check, killed, undisturbed
 from video_manager.domain.publication import PublicationState
 from video_manager.plugins.publishers import PUBLISHERS
 
+SHORT = ("bluesky", "telegram, staged", "youtube")
+"""In every run of the tests, killed around their last call and with lost answers; all the rest with `--all`."""
+
 REMEMBERS = {publisher.name: publisher.remembers for publisher in PUBLISHERS}
 
 
@@ -29,11 +32,11 @@ async def test_it_is_published_once_with_the_approved_bytes(case: Case, tmp_path
 
 
 def _points() -> Iterator[Any]:
-    """Before and after every call; the calls that can publish are in every run of the tests, the others in `--all`."""
+    """Before and after every call."""
     for name, case in CASES.items():
         for number in range(1, case.calls + 1):
             for when in ("before", "after"):
-                short = number == case.calls and when == "after"
+                short = name in SHORT and number >= case.calls - 1 and when == "after"
                 marks = [] if short else [pytest.mark.long]
                 yield pytest.param(case, number, when, id=f"{name}-{when}-{number}", marks=marks)
 
@@ -47,7 +50,9 @@ def _losses() -> Iterator[Any]:
     for name, case in CASES.items():
         for pattern in case.patterns:
             for acted in (True, False):
-                yield pytest.param(case, pattern, acted, id=f"{name}-{pattern}-{'acted' if acted else 'not acted'}")
+                marks = [] if name in SHORT else [pytest.mark.long]
+                id = f"{name}-{pattern}-{'acted' if acted else 'not acted'}"
+                yield pytest.param(case, pattern, acted, id=id, marks=marks)
 
 
 @pytest.mark.parametrize(("case", "pattern", "acted"), list(_losses()))
