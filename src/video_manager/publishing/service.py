@@ -134,6 +134,7 @@ class PublishingService:
 
     async def take_down(self, actor: Actor, id: str, expected_revision: int | None = None) -> Loaded[Publication]:
         """Delete the public post on its platform. Raises Conflict where that is not possible."""
+        actor.require(Right.PUBLISH)
         await self.get(actor, id)
         return await self._taking_down.take_down(actor, id, expected_revision)
 

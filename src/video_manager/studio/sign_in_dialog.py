@@ -85,9 +85,11 @@ class SignInDialog:
             if app.guide:
                 text(app.guide, "vm-prose vm-small")
             with box("vm-row vm-tight"):
-                address = self._plain.field(
-                    "redirect_url", "Redirect address to register, exactly so", lambda: ui.input(value=app.redirect_url)
-                )  # fmt: skip
+                with box("vm-grow"):
+                    address = self._plain.field(
+                        "redirect_url", "Redirect address to register, exactly so",
+                        lambda: ui.input(value=app.redirect_url),
+                    )  # fmt: skip
                 address.props("readonly")
                 icon_button("content_copy", "Copy", lambda: _copy(app.redirect_url))
             text(f"It asks for: {', '.join(app.scopes)}", "vm-hint")

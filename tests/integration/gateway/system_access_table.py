@@ -30,6 +30,7 @@ SYSTEM_TABLE: dict[str, Rule] = TABLE | {
         REVIEW, json={"upload_id": "u"}, path={"number": "1"}
     ),
     f"POST {API}/videos/{{id}}/review": Rule(REVIEW, json={"version": 1, "decision": "reject", "reason": "no"}),
+    f"POST {API}/videos/{{id}}/compose": Rule(VIEW.roles, json={"version": 1, "targets": []}),
     f"POST {API}/videos/{{id}}/comments": Rule(REVIEW, json={"text": "Hm"}),
     f"PATCH {API}/videos/{{id}}/comments/{{comment_id}}": Rule(REVIEW, json={"resolved": True}),
     # plugins
@@ -73,6 +74,7 @@ SYSTEM_TABLE: dict[str, Rule] = TABLE | {
     f"PATCH {API}/publications/{{id}}": Rule(PUBLISH.roles, json={"publish_at": None}),
     f"POST {API}/publications/{{id}}/cancel": PUBLISH,
     f"POST {API}/publications/{{id}}/retry": PUBLISH,
+    f"POST {API}/publications/{{id}}/take-down": PUBLISH,
     f"POST {API}/publications/{{id}}/resolve": Rule(PUBLISH.roles, json={"published": False}),
     # notifications
     f"GET {API}/notifications": VIEW,
