@@ -58,6 +58,25 @@ async def test_channels(api: httpx.AsyncClient) -> None:
     assert (await api.get(path)).status_code == 404
 
 
+async def test_the_schedule(api: httpx.AsyncClient, world: World) -> None:
+    await world.create(await world.command(publish_at=datetime.now(UTC) + timedelta(days=1)))
+    channel, path = f"/channels/{FOLDER}", f"/publications/{P}"
+    none = await api.patch(path, json={"publish_at": "next_slot"})
+    assert (none.status_code, none.json()["errors"][0]["field"]) == (422, "publish_at")
+    assert (await api.patch(path, json={"publish_at": "next_year"})).status_code == 422
+    slots = [{"weekday": "mon", "time": "18:00"}, {"weekday": "mon", "time": "25:00"}]
+    wrong = await api.patch(channel, json={"schedule": {"zone": "Europe/Berlin", "slots": slots}})
+    assert (wrong.status_code, wrong.json()["errors"][0]["field"]) == (422, "schedule.slots.1.time")
+    kept = await api.patch(channel, json={"schedule": {"zone": "Europe/Berlin", "slots": slots[:1]}})
+    assert kept.json()["schedule"]["slots"] == slots[:1]
+    moved = (await api.patch(path, json={"publish_at": "next_slot"})).json()
+    assert moved["requested_local"].endswith("T18:00 Europe/Berlin")
+    assert moved["publish_at"] == moved["due_at"]
+    plan = (await api.get("/publications/plan", params={"days": 8})).json()
+    assert [(item["publication_id"], item["expected_at"]) for item in plan["items"]] == [(P, moved["due_at"])]
+    assert (await api.get("/publications/plan", params={"days": 0})).status_code == 422
+
+
 async def test_publications(api: httpx.AsyncClient, world: World) -> None:
     await world.create(await world.command(publish_at=datetime.now(UTC) + timedelta(days=1)))
     listed = (await api.get("/publications", params={"state": "scheduled", "video_id": "v1"})).json()["items"]
