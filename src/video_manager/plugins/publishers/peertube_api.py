@@ -14,7 +14,7 @@ from video_manager.errors import ActionRequiredError, LimitReached, PermanentErr
 from video_manager.plugins.api import Post, PublisherContext, Token
 from video_manager.plugins.platform_http import Api, file_bytes, retry_after, words
 
-CHUNK_BYTES = 32 * 2**20
+CHUNK_BYTES = 64 * 2**20
 POLL_SECONDS = 5.0
 LONGEST_WAIT_SECONDS = 60.0
 QUOTA_SECONDS = 3600.0
