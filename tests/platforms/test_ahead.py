@@ -3,8 +3,11 @@ time and not before."""
 
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
+import pytest
 from tests.integration.publishing.conftest import World
+from tests.platforms.case import Case
 from tests.platforms.cases import CASES
 from tests.platforms.world import approve, connect, open_platform, settle
 
@@ -13,6 +16,7 @@ from video_manager.domain.access import Actor, Role
 from video_manager.domain.publication import Outcome, PublicationState
 from video_manager.fakes.network import FakeNetwork, Fault
 from video_manager.fakes.serving import served
+from video_manager.plugins.publishers import PUBLISHERS
 from video_manager.publishing.service import NewTime
 
 CASE = CASES["telegram, staged"]
@@ -44,6 +48,36 @@ async def test_the_bytes_go_ahead_and_the_post_comes_at_its_time(tmp_path: Path)
             assert published.published_at >= at
             assert len(network.calls) == 2
             assert len(network.fakes["telegram"].public_posts()) == 1
+
+
+def _keepers() -> list[Any]:
+    kept = {publisher.name: publisher.keeps_hours for publisher in PUBLISHERS}
+    return [
+        pytest.param(case, id=name, marks=[] if name == "youtube" else [pytest.mark.long])
+        for name, case in CASES.items()
+        if kept[case.platform]
+    ]
+
+
+@pytest.mark.parametrize("case", _keepers())
+async def test_every_platform_that_keeps_uploads_shows_nothing_before_its_time(case: Case, tmp_path: Path) -> None:
+    network = FakeNetwork([case.fake])
+    fake = network.fakes[case.fake.name]
+    with served(network) as gateway:
+        async with open_platform(tmp_path, gateway) as world:
+            await connect(world, case, network)
+            id = await approve(world, case)
+            at = datetime.now(UTC) + timedelta(hours=0.4)
+            await world.publishing.service.reschedule(RITA, id, NewTime(publish_at=at))
+            await world.run()
+            staged = await world.publication(id)
+            assert staged.staged, staged.error
+            assert fake.public_posts() == []
+            await world.publishing.service.reschedule(RITA, id, NewTime(publish_at=None))
+            published = await settle(world, id)
+            assert published.state is PublicationState.PUBLISHED, published.error
+            assert [post.sha256 for post in fake.public_posts()] == [published.content.master.sha256]
+            assert len(network.calls) <= case.calls + 3, "it is asked about, and not uploaded a second time"
 
 
 async def test_what_is_far_off_or_on_a_platform_that_keeps_nothing_waits(tmp_path: Path) -> None:

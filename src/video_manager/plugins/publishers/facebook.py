@@ -59,6 +59,8 @@ class FacebookPublisher(Publisher[FacebookOptions]):
     pace = Pace(max_per_24_hours=30)
     quotas: ClassVar[tuple[Quota, ...]] = (REELS_A_DAY,)
     oauth = facebook_login((*NEEDED, "read_insights", "business_management"), NEEDED)
+    keeps_hours = 20.0
+    """As a video that is not finished; how long Meta keeps one is not documented."""
     guide = (
         "Register an app of the type Business at developers.facebook.com with Facebook Login for Business. You need "
         "the right to create content on the Page. Without Meta's app review only people with a role in the app can "

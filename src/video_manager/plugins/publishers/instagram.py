@@ -80,6 +80,8 @@ class InstagramPublisher(Publisher[InstagramOptions]):
     oauth = facebook_login(
         (*NEEDED, "instagram_manage_insights", "business_management"), NEEDED
     )  # fmt: skip
+    keeps_hours = 20.0
+    """A container lives for 24 hours."""
     guide = (
         "Register an app of the type Business at developers.facebook.com with Facebook Login for Business. The "
         "Instagram account must be a professional one that is linked to a Facebook Page. Without Meta's app "

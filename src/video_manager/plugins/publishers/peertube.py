@@ -68,6 +68,8 @@ class PeerTubePublisher(Publisher[PeerTubeOptions]):
     Options = PeerTubeOptions
     PostOptions = PeerTubePostOptions
     limits = PlatformLimits(max_title_characters=MOST_NAME_CHARACTERS, max_description_characters=10_000)
+    keeps_hours = 72.0
+    """As a private video."""
     guide = "An account with a channel on a PeerTube server, without two-factor sign-in; nothing to register."
     publish_timeout_seconds: ClassVar[float] = 60.0
 

@@ -70,6 +70,8 @@ class VimeoPublisher(Publisher[VimeoOptions]):
         pkce=False,  # nothing of Vimeo's documents it
         token_endpoint_auth="client_secret_basic",  # noqa: S106 - the name of a method
     )  # fmt: skip
+    keeps_hours = 72.0
+    """As a video that nobody can see."""
     guide = "Make an app at developer.vimeo.com and request upload access for it; without it nothing can be uploaded."
     publish_timeout_seconds: ClassVar[float] = 60.0
 

@@ -85,6 +85,8 @@ class YouTubePublisher(Publisher[YouTubeOptions]):
         needed=(f"{_SCOPE}/youtube.force-ssl",),
         authorize_parameters={"access_type": "offline", "prompt": "consent"},
     )  # fmt: skip
+    keeps_hours = 72.0
+    """As a private video."""
     quotas = (
         Quota(UPLOADS_QUOTA, 100, resets_in=RESET_ZONE, per_channel=False),
         Quota(UNITS_QUOTA, 10_000, resets_in=RESET_ZONE, per_channel=False),
