@@ -1,8 +1,8 @@
 """Publishing to a fake platform: one channel, and publications that wait for it. The same folder may be opened by
 several processes, one after the other or at once."""
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -48,12 +48,26 @@ class HastyClock(SystemClock):
 @asynccontextmanager
 async def open_platform(root: Path, gateway: str, **rules: Any) -> AsyncIterator[World]:
     """Publishing in `root`, whose calls to platforms go to the gateway."""
+    settings = {"platform_gateway": gateway, "allow_private": True, "ask_timeout_seconds": ASK_SECONDS, **rules}
+    with short_waits():
+        async with open_world(root, clock=HastyClock(), **settings) as world:
+            yield world
+
+
+@contextmanager
+def short_waits() -> Iterator[None]:
+    """What a publisher waits for after a crash, made short; other tests see the real ones."""
+    before = {publisher: publisher.publish_timeout_seconds for publisher in PUBLISHERS}
+    renewal = tokens.RENEWAL_SECONDS
     for publisher in PUBLISHERS:
         publisher.publish_timeout_seconds = CALL_SECONDS
     tokens.RENEWAL_SECONDS = RENEWAL_SECONDS
-    settings = {"platform_gateway": gateway, "allow_private": True, "ask_timeout_seconds": ASK_SECONDS, **rules}
-    async with open_world(root, clock=HastyClock(), **settings) as world:
-        yield world
+    try:
+        yield
+    finally:
+        for publisher, seconds in before.items():
+            publisher.publish_timeout_seconds = seconds
+        tokens.RENEWAL_SECONDS = renewal
 
 
 async def connect(world: World, case: Case, network: FakeNetwork) -> None:

@@ -115,7 +115,7 @@ class Studio:
         if isinstance(body, WithdrawPublication):
             await self.ledger.withdraw(body, message)
         elif isinstance(body, CreatePublication):
-            await self.ledger.insert(body, "folder", None, message)
+            await self.ledger.insert(body, "folder", message)
             for move in self.moves.pop(f"{self.videos[body.video_id]} {body.channel_id}", []):
                 await self.ledger.move(body.publication_id, move)
 

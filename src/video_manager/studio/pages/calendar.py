@@ -70,7 +70,8 @@ class Calendar:
                 icon_button("chevron_right", "Later", lambda: self._move(1))
                 button("Today", self._go_today, "second", small=True)
             views = {WEEK: "Week", MONTH: "Month", PLAN: f"Next {DAYS} days"}
-            self._toggle = ui.toggle(views, value=MONTH, on_change=self._turn).props("no-caps unelevated")
+            self._toggle = ui.toggle(views, value=MONTH, on_change=self._turn)
+            self._toggle.props("no-caps unelevated").classes("vm-calendar-views")
             icon_button("calendar_add_on", "Subscribe", lambda: open_address(self._visit))
 
     def draw(self) -> None:
