@@ -4,13 +4,13 @@ import asyncio
 import threading
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from video_manager.cli.exits import CommandError
 from video_manager.cli.output import note, out, warn
 
 if TYPE_CHECKING:
-    from video_manager.cli.client import Api, Json
+    from video_manager.cli.client import Json
     from video_manager.settings import Settings
 
 _START_SECONDS = 120.0
@@ -86,13 +86,10 @@ async def _connect(settings: "Settings") -> None:
             if platform["signs_in"]:
                 app = {"client_id": CLIENT_ID, "client_secret": CLIENT_SECRET}
                 await api.put("platforms", platform["name"], "app", body=app)
+        titles = {platform["name"]: platform["title"] for platform in platforms}
         for new in channels_without_sign_in():
             if new["platform"] not in known:
-                await _connect_one(api, new)
+                channel = await api.post("channels", body={"name": f"{titles[new['platform']]} (fake)", **new})
+                out.print(f"connected {channel['name']}: {channel['account_name']}", markup=False)
         signing_in = ", ".join(platform["title"] for platform in platforms if platform["signs_in"])
         note(f"Connect these under Channels, as on the real platform: {signing_in}")
-
-
-async def _connect_one(api: "Api", new: "dict[str, Any]") -> None:
-    channel = await api.post("channels", body={"name": f"{new['platform'].capitalize()} (fake)", **new})
-    out.print(f"connected {channel['name']}: {channel['account_name']}", markup=False)

@@ -17,6 +17,7 @@ from video_manager.studio.formats import LANGUAGES, words
 from video_manager.studio.forms.draft_keeper import DraftKeeper
 from video_manager.studio.forms.inputs import FieldFrame
 from video_manager.studio.forms.requests import read_body
+from video_manager.studio.icons import platform_title
 from video_manager.studio.session import Visit
 
 _LIMITS = {"title": "max_title_characters", "description": "max_description_characters", "tags": "max_tags_characters"}
@@ -164,5 +165,5 @@ def _limits_of(visit: Visit, channels: Sequence[Channel]) -> dict[str, tuple[int
             limit = getattr(known[platform], attribute)
             current = found.get(name, (None, ""))[0]
             if limit is not None and (current is None or limit < current):
-                found[name] = limit, words(platform)
+                found[name] = limit, platform_title(visit, platform)
     return found

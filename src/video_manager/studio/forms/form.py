@@ -75,7 +75,7 @@ class _Fields:
 
     def _draw(self, spec: FieldSpec, value: Any, on_change: OnChange) -> None:
         optional = spec.optional and not spec.drawn and spec.widget is not Widget.SWITCH
-        frame = FieldFrame(spec.title, spec.description, wide=spec.widget in _WIDE, optional=optional)
+        frame = FieldFrame(spec.title, spec.description.replace("`", ""), wide=spec.widget in _WIDE, optional=optional)
         with frame.place:
             if spec.widget is Widget.GROUP:
                 self._inputs[spec.name] = _Group(spec, value, on_change)

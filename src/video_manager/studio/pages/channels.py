@@ -16,8 +16,8 @@ from video_manager.studio.channel_schedule import ChannelScheduleDialog
 from video_manager.studio.channel_texts import ChannelTextsDialog
 from video_manager.studio.dialogs import confirm
 from video_manager.studio.elements import box, button, chip, empty, heading, icon_button, link, note, text
-from video_manager.studio.formats import sentence, words
-from video_manager.studio.icons import platform_icon
+from video_manager.studio.formats import sentence
+from video_manager.studio.icons import platform_icon, platform_title
 from video_manager.studio.layout import Frame
 from video_manager.studio.live import gather
 from video_manager.studio.publication_parts import NEEDS_PERSON, draw_publication
@@ -88,7 +88,7 @@ class ChannelsPage:
                 content = loaded.value.content
                 with box("vm-needs"):
                     link(content.metadata.title, f"/videos/{content.video_id}", "vm-strong vm-clip")
-                    name = names.get(content.channel_id, words(content.platform))
+                    name = names.get(content.channel_id, platform_title(self._visit, content.platform))
                     draw_publication(self._visit, loaded.value, name, self.refresh)
 
     def _draw_channel(self, channel: Channel) -> None:
@@ -97,7 +97,7 @@ class ChannelsPage:
                 ui.icon(platform_icon(channel.platform)).classes("vm-tile-icon")
                 with box("vm-col vm-tight vm-grow"):
                     text(channel.name, "vm-strong vm-clip2")
-                    text(words(channel.platform), "vm-soft vm-small")
+                    text(platform_title(self._visit, channel.platform), "vm-soft vm-small")
                 _draw_state(channel)
             if channel.account_name:
                 link(channel.account_name, channel.account_url, "vm-small vm-clip", new_tab=True)
@@ -107,55 +107,49 @@ class ChannelsPage:
                 self._draw_buttons(channel)
 
     def _draw_buttons(self, channel: Channel) -> None:
-        service = self._visit.parts.publishing
-
         async def reconnect() -> None:
             if signs_in(self._visit, channel.platform):
                 await SignInDialog(self._visit, channel.platform, channel).open()
             else:
                 ChannelDialog(self._visit, channel.platform, self.refresh, channel, resume=True).open()
 
-        with box("vm-row vm-tight vm-channel-foot"):
+        visit, again = self._visit, self.refresh
+        with box("vm-row vm-tight vm-wrap vm-channel-foot"):
             if channel.paused and not channel.paused_by_person:
                 button("Reconnect", reconnect, "primary", "sync", small=True)
-            elif signs_in(self._visit, channel.platform):
-                icon_button("sync", "Sign in again", reconnect, small=True)
             if channel.paused:
-                button(
-                    "Go on",
-                    self._edit(channel, ChannelEdit(paused=False), "It goes on."),
-                    "second",
-                    "play_arrow",
-                    small=True,
-                )
-            else:
-                told = "Paused: what is scheduled waits."
-                button("Pause", self._edit(channel, ChannelEdit(paused=True), told), "second", "pause", small=True)
-            button("Edit", lambda: ChannelDialog(self._visit, channel.platform, self.refresh, channel).open(), "second",
-                   "edit", small=True)  # fmt: skip
-            button("Schedule", lambda: ChannelScheduleDialog(self._visit, channel, self.refresh).open(), "second",
-                   "schedule", small=True)  # fmt: skip
-            button("Posts", lambda: ChannelTextsDialog(self._visit, channel, self.refresh).open(), "second", "notes",
-                   small=True)  # fmt: skip
+                go_on = self._edit(channel, ChannelEdit(paused=False), "It goes on.")
+                button("Go on", go_on, "second", "play_arrow", small=True)
+            button("Edit", lambda: ChannelDialog(visit, channel.platform, again, channel).open(), "second", small=True)
+            button("Schedule", lambda: ChannelScheduleDialog(visit, channel, again).open(), "second", small=True)
+            button("Posts", lambda: ChannelTextsDialog(visit, channel, again).open(), "second", small=True)
             ui.space()
-            if channel.enabled:
-                off = self._edit(channel, ChannelEdit(enabled=False), "Disabled: it takes nothing new.")
-                icon_button("toggle_on", "Disable", off, small=True)
-            else:
-                icon_button(
-                    "toggle_off", "Enable", self._edit(channel, ChannelEdit(enabled=True), "Enabled."), small=True
-                )
+            with box("vm-row vm-tight"):
+                self._draw_icons(channel, reconnect)
 
-            async def remove() -> None:
-                await self._visit.attempt(
-                    lambda actor: service.delete_channel(actor, channel.id), done="Deleted.", then=self._again
-                )
+    def _draw_icons(self, channel: Channel, reconnect: Callable[[], object]) -> None:
+        service = self._visit.parts.publishing
+        if not channel.paused:
+            if signs_in(self._visit, channel.platform):
+                icon_button("sync", "Sign in again", reconnect, small=True)
+            pause = self._edit(channel, ChannelEdit(paused=True), "Paused: what is scheduled waits.")
+            icon_button("pause", "Pause", pause, small=True)
+        if channel.enabled:
+            off = self._edit(channel, ChannelEdit(enabled=False), "Disabled: it takes nothing new.")
+            icon_button("toggle_on", "Disable", off, small=True)
+        else:
+            icon_button("toggle_off", "Enable", self._edit(channel, ChannelEdit(enabled=True), "Enabled."), small=True)
 
-            explanation = "What was published there stays public and is still measured."
-            icon_button(
-                "delete_outline", "Delete",
-                lambda: confirm(f"Delete the channel “{channel.name}”?", explanation, "Delete", remove), small=True,
-            )  # fmt: skip
+        async def remove() -> None:
+            await self._visit.attempt(
+                lambda actor: service.delete_channel(actor, channel.id), done="Deleted.", then=self._again
+            )
+
+        explanation = "What was published there stays public and is still measured."
+        icon_button(
+            "delete_outline", "Delete",
+            lambda: confirm(f"Delete the channel “{channel.name}”?", explanation, "Delete", remove), small=True,
+        )  # fmt: skip
 
     def _edit(self, channel: Channel, edit: ChannelEdit, done: str) -> Callable[[], object]:
         async def use_case(actor: Actor) -> Loaded[Channel]:

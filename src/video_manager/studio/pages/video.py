@@ -17,7 +17,7 @@ from video_manager.studio.desk.state import Desk
 from video_manager.studio.desk.waiting import draw_failure
 from video_manager.studio.elements import ProgressBar, box, button, chip, heading, icon_button, link_button, text
 from video_manager.studio.formats import length_text, picture_text, plural, size_text, time_text, words
-from video_manager.studio.icons import platform_icon
+from video_manager.studio.icons import platform_icon, platform_title
 from video_manager.studio.layout import Frame
 from video_manager.studio.live import gather
 from video_manager.studio.publication_parts import draw_publication
@@ -173,7 +173,8 @@ class VideoPage:
             for loaded in found:
                 content = loaded.value.content
                 channel = channels.get(content.channel_id)
-                name = channel.name if channel else f"{words(content.platform)} (deleted channel)"
+                platform = platform_title(self._visit, content.platform)
+                name = channel.name if channel else f"{platform} (deleted channel)"
                 draw_publication(self._visit, loaded.value, name, self.refresh)
 
     def _draw_publish(self, video: VideoView, version: VersionView, channels: Mapping[str, Channel]) -> None:
