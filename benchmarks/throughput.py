@@ -48,6 +48,7 @@ PER_MINUTE = 500
 HOP_MILLISECONDS = 50
 FASTER = 1.9
 WARM_UP = 20
+_PARTS = 6
 _LISTENING_SECONDS = 60.0
 
 
@@ -66,6 +67,15 @@ class Measured:
         return [
             one.seconds for one in self.hops if ran.began <= one.at <= ran.ended and queue in (None, one.queue)
         ]  # fmt: skip
+
+    def waits_by_time(self, parts: int) -> list[list[float]]:
+        """The same in equal parts of that time, one after the other: whether it gets slower as more is stored."""
+        ran, found = self.paced, [list[float]() for _ in range(parts)]
+        for one in self.hops:
+            if ran.began <= one.at <= ran.ended:
+                part = int((one.at - ran.began) / (ran.ended - ran.began) * parts)
+                found[min(part, parts - 1)].append(one.seconds)
+        return found
 
 
 # ---- the two profiles -----------------------------------------------------------------------------------
@@ -189,6 +199,8 @@ def show_lives(name: str, measured: Measured) -> None:
             shown = "".join(f"{figure * 1000:>10.1f}" for figure in figures)
             goal = f"   (goal: p99 under {HOP_MILLISECONDS})" if queue is None else ""
             print(f"    {queue or 'all':<22}{len(waits):>10}{shown}{goal}")
+    parts = (percentile(waits, 0.99) for waits in measured.waits_by_time(_PARTS))
+    print(f"    p99 by time, in {_PARTS} parts: " + " ".join(f"{part * 1000:.1f}" for part in parts))
 
 
 def show_floors(

@@ -52,8 +52,10 @@ class ServiceProcess:
         self.log_path = folder / f"{service}-{self.port}.log"
         self._environment = environment
         self._process: subprocess.Popen[bytes] | None = None
+        self._asked = False
 
     def start(self) -> None:
+        self._asked = False
         command = [sys.executable, "-m", "video_manager", "run", self.service, *self.arguments]
         environment = {**self._environment, "VIDEO_MANAGER_PORT": str(self.port)}
         with self.log_path.open("ab") as log:
@@ -84,11 +86,16 @@ class ServiceProcess:
             self._process.send_signal(signal.SIGKILL)
             self._process.wait()
 
+    def ask_to_end(self) -> None:
+        """Once: a second signal would meet an interpreter that is ending and no longer takes any."""
+        if self.alive and not self._asked:
+            self._asked = True
+            os.kill(self.pid, signal.SIGTERM)
+
     def stop(self, seconds: float = 60) -> int:
         """Ask it to end; its exit code."""
         assert self._process is not None
-        if self._process.poll() is None:
-            self._process.send_signal(signal.SIGTERM)
+        self.ask_to_end()
         try:
             return self._process.wait(timeout=seconds)
         except subprocess.TimeoutExpired:
@@ -170,8 +177,7 @@ class RunningCluster:
     def stop(self) -> dict[str, int]:
         """Exit codes by service and port."""
         for process in self.processes:
-            if process.alive:
-                os.kill(process.pid, signal.SIGTERM)
+            process.ask_to_end()
         return {f"{process.service}-{process.port}": process.stop() for process in self.processes}
 
     def kill(self) -> None:
