@@ -64,6 +64,8 @@ class Running:
     publication: Publication
     number: int
     armed: bool = False
+    saved: Handle | None = None
+    """The handle as the ledger has it."""
     progress: Progress = field(default_factory=Progress)
 
     @property
@@ -130,8 +132,11 @@ class Uploader:
             self._checkpoint("recorded")
 
     async def _save_handle(self, running: Running, handle: Handle) -> None:
+        if running.saved == handle:
+            return  # encrypted, it would look new each time
         kept = self._platforms.handles.stored(running.id, handle)
         await self._move(running, lambda it: rules.save_handle(it, running.number, kept))
+        running.saved = dict(handle)
 
     async def _publish(self, running: Running, platform: Connected, post: Post, handle: Handle) -> Published:
         timeout = platform.publisher.publish_timeout_seconds
