@@ -22,6 +22,9 @@ LAST_LINE = "Connect these under Channels"
 def demo(tmp_path: Path) -> Iterator[tuple[Path, int]]:
     """Its log and its port; the fakes have the next one."""
     log, port = tmp_path / "log", _two_ports()
+    left = tmp_path / "data-demo" / "server.json"  # as a demo that was killed leaves it
+    left.parent.mkdir()
+    left.write_text('{"url": "http://127.0.0.1:9", "pid": 1}')
     environment = {name: value for name, value in os.environ.items() if not name.startswith("VIDEO_MANAGER_")} | {
         "VIDEO_MANAGER_DATA_DIR": str(tmp_path / "data"), "VIDEO_MANAGER_PORT": str(port),
         "VIDEO_MANAGER_ADMIN_PASSWORD": PASSWORD, "VIDEO_MANAGER_SAMPLE_VIDEO": "false",

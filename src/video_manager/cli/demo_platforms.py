@@ -3,7 +3,7 @@
 import asyncio
 import threading
 import time
-from pathlib import Path
+from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
 from video_manager.cli.exits import CommandError
@@ -28,13 +28,15 @@ def serve_demo() -> None:
     if not usual.keeps_data:
         raise CommandError("the demo runs in the laptop profile: leave VIDEO_MANAGER_PROFILE out")
     folder = usual.data_dir.with_name(f"{usual.data_dir.name}-demo")
-    try:
-        with served(FakeNetwork(FAKES), usual.port + 1) as gateway:
-            settings = read_settings(data_dir=folder, platform_gateway=gateway)
-            threading.Thread(target=_connect_all, args=(settings, gateway), daemon=True, name="demo").start()
-            serve(settings)
-    except OSError as error:
-        raise CommandError(f"the fake platforms cannot listen on port {usual.port + 1}: {error.strerror}") from error
+    with ExitStack() as stack:
+        try:
+            gateway = stack.enter_context(served(FakeNetwork(FAKES), usual.port + 1))
+        except OSError as error:
+            told = f"the fake platforms cannot listen on port {usual.port + 1}: {error.strerror}"
+            raise CommandError(told) from error
+        settings = read_settings(data_dir=folder, platform_gateway=gateway)
+        threading.Thread(target=_connect_all, args=(settings, gateway), daemon=True, name="demo").start()
+        serve(settings)
 
 
 def channels_without_sign_in() -> "list[Json]":
@@ -59,7 +61,7 @@ def channels_without_sign_in() -> "list[Json]":
 
 def _connect_all(settings: "Settings", gateway: str) -> None:
     try:
-        _wait_until_served(settings.data_dir)
+        _wait_until_served(settings.base_url)
         asyncio.run(_connect(settings))
     except CommandError as error:
         warn(f"the demo's channels could not be connected: {error}")
@@ -67,9 +69,17 @@ def _connect_all(settings: "Settings", gateway: str) -> None:
     note(f"The fake platforms show what they got at {gateway}/")
 
 
-def _wait_until_served(folder: Path) -> None:
+def _wait_until_served(url: str) -> None:
+    """Until it answers: what a killed demo left in the folder says nothing of this one."""
+    import httpx
+
     deadline = time.monotonic() + _START_SECONDS
-    while not (folder / "server.json").exists():
+    while True:
+        try:
+            if httpx.get(f"{url}/health/ready", timeout=5, trust_env=False).is_success:
+                return
+        except httpx.TransportError:
+            pass  # not listening yet
         if time.monotonic() > deadline:
             raise CommandError("the system did not start in time")
         time.sleep(0.2)

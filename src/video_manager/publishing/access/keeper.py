@@ -61,8 +61,9 @@ class Keeper:
         for loaded in await self._due("warn_at"):
             await self._warn(loaded.value)
         if self._clock.monotonic() - self._swept_at >= SWEEP_SECONDS:
-            self._swept_at = self._clock.monotonic()
             await self.sweep()
+            # Afterwards: a sweep that failed is tried again at the next look.
+            self._swept_at = self._clock.monotonic()
 
     async def _due(self, field: str) -> list[Loaded[Credential]]:
         """A missing time sorts before all texts, in both stores."""
