@@ -33,8 +33,6 @@ from video_manager.plugins.publisher_api import (
     Answer,
     Asked,
     Handle,
-    OAuth,
-    OAuthApp,
     Post,
     Published,
     Publisher,
@@ -44,6 +42,7 @@ from video_manager.plugins.publisher_api import (
     Token,
     secret,
 )
+from video_manager.plugins.signing_in import OAuth, OAuthApp, SignInServer
 
 __all__ = [
     "SECRET_FORMAT",
@@ -75,6 +74,7 @@ __all__ = [
     "Quota",
     "RenderInput",
     "RenderResult",
+    "SignInServer",
     "SiteCounts",
     "SiteShelf",
     "StepInput",

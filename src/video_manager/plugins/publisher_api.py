@@ -21,6 +21,7 @@ from video_manager.domain.schedule import Pace
 from video_manager.domain.video import Finding
 from video_manager.errors import ActionRequiredError, WorkError
 from video_manager.plugins.plugin import Context, Options, OptionsT, PlatformLimits, Plugin
+from video_manager.plugins.signing_in import OAuth, OAuthApp, SignInServer
 
 SECRET_FORMAT = "password"  # noqa: S105 - the name of a JSON Schema format
 """JSON Schema `format` of an option that is kept encrypted and never shown again."""
@@ -58,31 +59,6 @@ class Token:
     refresh: str | None = None
     refresh_expires_at: datetime | None = None
     scopes: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True)
-class OAuth:
-    """How a person lets us act for their account: OAuth 2, code flow. `needed` are the scopes without which nothing
-    works; people can untick single ones on some platforms, so what was granted is checked."""
-
-    authorize_url: str
-    token_url: str
-    scopes: tuple[str, ...]
-    needed: tuple[str, ...]
-    pkce: bool = True
-    client_id_name: str = "client_id"
-    """TikTok says `client_key`."""
-    scope_separator: str = " "
-    authorize_parameters: Mapping[str, str] = field(default_factory=dict)
-    token_endpoint_auth: str = "client_secret_post"  # noqa: S105 - the name of a method
-
-
-@dataclass(frozen=True)
-class OAuthApp:
-    """What the operator registered at the platform."""
-
-    client_id: str
-    client_secret: str
 
 
 @dataclass(frozen=True)
@@ -264,6 +240,12 @@ class Publisher(Plugin, ABC, Generic[OptionsT]):
     PostOptions: ClassVar[type[Options]] = Options
     """What a person chooses for each post on this platform (privacy, made for kids, AI disclosure)."""
     oauth: ClassVar[OAuth | None] = None
+    """How people sign in; None: they do not."""
+    registers_apps: ClassVar[bool] = False
+    """People sign in at a server that the options name (`sign_in_server`), and the product registers its own app there.
+    False: there is one platform, and the operator registers the app."""
+    token_option: ClassVar[str] = ""
+    """The secret option for a token made by hand, which stands in for signing in; empty: there is none."""
     quotas: ClassVar[tuple[Quota, ...]] = ()
     pace: ClassVar[Pace] = Pace()
     """How often one account may post; a channel may be stricter."""
@@ -280,6 +262,16 @@ class Publisher(Plugin, ABC, Generic[OptionsT]):
     @abstractmethod
     async def connect(self, options: OptionsT, context: PublisherContext) -> Account:
         """Prove that the channel works and say which account it is."""
+
+    def oauth_at(self, options: OptionsT) -> OAuth | None:
+        """`oauth` with the addresses that the options name, without any call. Raises InvalidInput (`options.<name>`)
+        for one that cannot be an address."""
+        del options
+        return self.oauth
+
+    def sign_in_server(self, options: OptionsT, context: PublisherContext) -> SignInServer:
+        """Only where the publisher `registers_apps`."""
+        raise NotImplementedError(f"{self.name} registers no apps")
 
     async def accounts(self, options: OptionsT, context: PublisherContext) -> tuple[Account, ...]:
         """The accounts that the person who has just signed in may choose from."""
