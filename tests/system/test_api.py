@@ -286,6 +286,8 @@ def test_an_interrupted_upload_goes_on_and_its_source_goes_in_the_end(driver: Dr
     wait_for(lambda: offset() > 0, 20, "nothing of it stayed")
     here = offset()
     assert here <= 30_000
+    # The server may take a moment to see that the connection is gone; until then nobody else may send.
+    wait_for(lambda: driver.append(location, here + 1, b"x").status_code != 423, 20, "it stays locked")
     assert_problem(driver.append(location, here + 1, b"x"), 409)
     answer = driver.append(location, here, whole[here:])
     assert (answer.status_code, answer.headers["upload-offset"]) == (204, str(len(whole)))

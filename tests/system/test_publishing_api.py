@@ -258,7 +258,7 @@ def test_live_events_show_a_render(driver: Driver) -> None:
     thread = threading.Thread(target=listen, daemon=True)
     thread.start()
     assert listening.wait(20)
-    video = driver.made(options={"duration_seconds": 10, "width": 540, "height": 960}, title="Live")
+    video = driver.made(options={"duration_seconds": 30, "width": 540, "height": 960}, title="Live")
     mine = [event for event in seen if event["data"].get("video_id") == video["id"]]
     kinds = {event["type"] for event in mine}
     assert {"version.created", "job.progress", "version.ready"} <= kinds

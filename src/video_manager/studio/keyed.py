@@ -1,9 +1,12 @@
 """Parts of a page that are told apart, so that a live change draws anew only what it changed."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 from nicegui.element import Element
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -13,6 +16,12 @@ class Part:
     id: str
     shows: object
     draw: Callable[[], Element]
+
+
+def once_each(found: Iterable[T], id_of: Callable[[T], str]) -> list[T]:
+    """Without those that were read twice, because they moved from one list to the next in between: the later one is
+    newer."""
+    return list({id_of(one): one for one in found}.values())
 
 
 class KeyedParts:

@@ -197,7 +197,8 @@ async def _check_access(database: AsyncDatabase[dict[str, Any]]) -> None:
     try:
         with explained():
             await probe.create_index("at", name="leftovers", expireAfterSeconds=_LEFTOVERS_SECONDS)
-            await probe.insert_one({**key, "at": datetime.now(UTC)})
+            # Not an insert: the driver repeats a write whose answer was lost, and not every server knows it again.
+            await probe.replace_one(key, {"at": datetime.now(UTC)}, upsert=True)
             await probe.find_one_and_update(key, {"$set": {"changed": True}})
             await probe.find_one(key)
             await probe.delete_one(key)

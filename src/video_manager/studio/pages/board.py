@@ -12,7 +12,7 @@ from video_manager.errors import NotFound
 from video_manager.manager.views import VideoView
 from video_manager.studio.elements import ProgressBar, anchor, box, button, empty, heading, link, link_button, text
 from video_manager.studio.formats import age_text, size_text
-from video_manager.studio.keyed import KeyedParts, Part
+from video_manager.studio.keyed import KeyedParts, Part, once_each
 from video_manager.studio.layout import Frame
 from video_manager.studio.live import gather
 from video_manager.studio.session import Visit
@@ -112,8 +112,10 @@ class Board:
             page = await self._visit.parts.videos.list_videos(actor, state=state, text=self._text or None, limit=limit)
             found += page.items
             more = more or page.next is not None
-        found.sort(key=lambda video: video.created_at, reverse=True)
-        visible = [video for video in found if video.id not in self._hidden]
+        newest_first = sorted(
+            once_each(found, lambda video: video.id), key=lambda video: video.created_at, reverse=True
+        )
+        visible = [video for video in newest_first if video.id not in self._hidden]
         return visible[:limit], more or len(visible) > limit
 
     def _draw_summary(self, counts: dict[str, int], used: int, free: int | None) -> None:

@@ -15,7 +15,7 @@ from video_manager.studio.dialogs import Dialog
 from video_manager.studio.elements import box, button, icon_button, link_button, note, text
 from video_manager.studio.formats import plural
 from video_manager.studio.icons import platform_icon
-from video_manager.studio.keyed import KeyedParts, Part
+from video_manager.studio.keyed import KeyedParts, Part, once_each
 from video_manager.studio.layout import Frame
 from video_manager.studio.live import gather
 from video_manager.studio.plan_list import DAYS, PlanList
@@ -95,7 +95,10 @@ class Calendar:
         for state in _SHOWN_STATES:
             found += (await self._visit.parts.publishing.list(actor, state=state, limit=_MOST)).items
         self._names = {channel.id: channel.name for channel in await all_channels(self._visit)}
-        entries = [Entry(_time_of(loaded.value).astimezone(self._visit.zone), loaded.value) for loaded in found]
+        publications = once_each((loaded.value for loaded in found), lambda publication: publication.id)
+        entries = [
+            Entry(_time_of(publication).astimezone(self._visit.zone), publication) for publication in publications
+        ]
         self._entries = sorted(entries, key=lambda entry: entry.at)
         self._show()
         if self._view == PLAN:
