@@ -1,45 +1,29 @@
 """LinkedIn: parts and receipts, what its errors ask for, tokens that end, and pages."""
 
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.integration.publishing.lone_context import FixedAccess
 from tests.platforms.cases.linkedin import CASES
+from tests.platforms.linkedin_alone import Unrenewed, fake_of, parts_sent, person_of
 from tests.platforms.lone_publisher import LonePublisher, lone_publisher
 from tests.platforms.world import approve, connect, open_platform, settle, title_of
 
 from video_manager.domain.publication import PublicationState
 from video_manager.errors import ActionRequiredError, LimitReached, PermanentError, RetryableError, WorkError
 from video_manager.fakes import linkedin
+from video_manager.fakes.linkedin_videos import ADDRESS_SECONDS
 from video_manager.fakes.network import FakeNetwork, FakePost, Fault
 from video_manager.fakes.serving import served
 from video_manager.plugins.api import Answer, Handle, Token
-from video_manager.plugins.publishers.linkedin import LinkedInOptions, LinkedInPagePublisher, LinkedInPublisher
+from video_manager.plugins.publishers.linkedin import LinkedInOptions, LinkedInPagePublisher
 from video_manager.plugins.publishers.linkedin_api import commentary_of, little_text
 
 POST = "POST .*/rest/posts$"
 PART = "PUT .*/dms-uploads/.*/[0-9]+$"
 THREE_PARTS = 9_000_000
-
-
-@dataclass
-class Unrenewed(FixedAccess):
-    """As when the token was revoked: asking for another one gives the same."""
-
-    async def token(self, renew: Any, refused: str | None) -> str:
-        return self.kept
-
-
-async def person_of(root: Path, **more: Any) -> AsyncIterator[LonePublisher]:
-    account = {"id": linkedin.PERSON_URN}
-    publisher = LinkedInPublisher()
-    async with lone_publisher(root, linkedin.LinkedInFake, publisher, {}, account, access=Unrenewed(), **more) as it:
-        it.access.kept = fake_of(it).desk.issue(linkedin.PERSON, publisher.oauth.scopes)["access_token"]
-        yield it
 
 
 @pytest.fixture
@@ -62,16 +46,6 @@ async def page(tmp_path: Path) -> AsyncIterator[LonePublisher]:
         yield it
 
 
-def fake_of(it: LonePublisher) -> linkedin.LinkedInFake:
-    found = it.network.fakes["linkedin"]
-    assert isinstance(found, linkedin.LinkedInFake)
-    return found
-
-
-def parts_sent(it: LonePublisher) -> list[str]:
-    return [call.path.rpartition("/")[2] for call in it.network.calls if call.method == "PUT"]
-
-
 # ---- uploading ----------------------------------------------------------------------------------------------
 
 
@@ -81,10 +55,11 @@ async def test_a_post_with_its_text_picture_and_approved_bytes(large: LonePublis
     large.facts |= {"thumbnail": picture, "title": "100 % (echt) #1", "extra": {"visibility": "CONNECTIONS"}}
     published = await large.publish(await large.upload())
     (post,) = fake_of(large).public_posts()
-    assert parts_sent(large) == ["0", "1", "2", "thumbnail"]
+    assert parts_sent(large) == ["thumbnail", "0", "1", "2"]
     assert (post.text, post.sha256) == ("100 % (echt) #1\n\nAm Meer.\n\n#meer", large.post().video_sha256)
     assert post.extra == {
-        "title": "100 % (echt) #1", "visibility": "CONNECTIONS", "thumbnail": 200, "no_reshares": False,
+        "title": "100 % (echt) #1", "visibility": "CONNECTIONS", "thumbnail": 200, "captions": None,
+        "no_reshares": False,
     }  # fmt: skip
     assert (published.external_id, published.warning) == (post.id, None)
     assert published.url == f"https://www.linkedin.com/feed/update/{post.id}/"
@@ -144,7 +119,7 @@ async def _begun(it: LonePublisher) -> Handle:
 async def test_addresses_that_have_ended_are_asked_for_anew(large: LonePublisher) -> None:
     handle = await _begun(large)
     for changed in ({**handle, "expires_at": 1}, handle):  # we know, and only LinkedIn knows
-        large.network.skew_seconds += linkedin.ADDRESS_SECONDS + 1
+        large.network.skew_seconds += ADDRESS_SECONDS + 1
         assert (await large.upload(changed))["video"] != handle["video"]
         handle = await _begun(large)
 
@@ -152,7 +127,12 @@ async def test_addresses_that_have_ended_are_asked_for_anew(large: LonePublisher
 async def test_a_video_that_is_gone_or_somebody_elses_is_uploaded_anew(large: LonePublisher) -> None:
     handle = await _begun(large)
     assert (await large.upload({**handle, "owner": "urn:li:person:other"}))["video"] != handle["video"]
-    fake_of(large).videos.clear()
+    fake_of(large).uploads.videos.clear()
+    assert (await large.upload(handle))["video"] != handle["video"]
+
+
+async def test_an_upload_of_an_older_release_is_begun_anew(large: LonePublisher) -> None:
+    handle = {name: value for name, value in (await _begun(large)).items() if name not in ("extras", "faults")}
     assert (await large.upload(handle))["video"] != handle["video"]
 
 
@@ -160,7 +140,7 @@ async def test_addresses_that_are_never_taken_end_in_a_later_try(person: LonePub
     person.network.faults.append(Fault("answer", PART, status=403, times=2))
     with pytest.raises(RetryableError, match="does not take the video"):
         await person.upload()
-    assert len(fake_of(person).videos) == 2
+    assert len(fake_of(person).uploads.videos) == 2
 
 
 async def test_a_part_without_a_receipt_is_not_believed(person: LonePublisher) -> None:
@@ -170,18 +150,9 @@ async def test_a_part_without_a_receipt_is_not_believed(person: LonePublisher) -
 
 
 async def test_a_video_that_linkedin_cannot_process(person: LonePublisher) -> None:
-    fake_of(person).failure = "unsupported codec"
+    fake_of(person).uploads.failure = "unsupported codec"
     with pytest.raises(PermanentError, match="unsupported codec"):
         await person.upload()
-
-
-async def test_a_refused_picture_is_a_warning(person: LonePublisher) -> None:
-    fake_of(person).takes_thumbnails = False
-    picture = person.root / "picture.jpg"
-    picture.write_bytes(b"JPEG")
-    person.facts["thumbnail"] = picture
-    published = await person.publish(await person.upload())
-    assert "did not take the thumbnail" in (published.warning or "")
 
 
 # ---- publishing ---------------------------------------------------------------------------------------------
@@ -189,7 +160,7 @@ async def test_a_refused_picture_is_a_warning(person: LonePublisher) -> None:
 
 async def test_a_video_that_is_not_ready_is_refused_with_certainty(person: LonePublisher) -> None:
     handle = await person.upload()
-    next(iter(fake_of(person).videos.values())).status = "WAITING_UPLOAD"
+    next(iter(fake_of(person).uploads.videos.values())).status = "WAITING_UPLOAD"
     error, certain = await person.refused_with(handle)
     assert (type(error), certain) == (RetryableError, True)
 

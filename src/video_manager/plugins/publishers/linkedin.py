@@ -13,7 +13,7 @@ from typing import Any, ClassVar, Literal
 import httpx
 from pydantic import Field
 
-from video_manager.domain.video import Finding
+from video_manager.domain.video import Finding, Severity
 from video_manager.errors import ActionRequiredError, NotPublished, RetryableError
 from video_manager.plugins.api import (
     Account,
@@ -39,6 +39,7 @@ from video_manager.plugins.publishers.linkedin_api import (
     commentary_of,
     encoded,
 )
+from video_manager.plugins.publishers.linkedin_captions import MOST_BYTES as MOST_CAPTIONS_BYTES
 from video_manager.plugins.publishers.linkedin_upload import VideoUpload
 
 COMMENTARY_CHARACTERS = 3000
@@ -103,6 +104,14 @@ class _LinkedIn(Publisher[LinkedInOptions]):
             )
             faults += (
                 fault(self.name, "commentary_too_long", text, measured=characters, limit=COMMENTARY_CHARACTERS),
+            )  # fmt: skip
+        if post.captions_bytes > MOST_CAPTIONS_BYTES:
+            text = f"the captions have {post.captions_bytes:,} bytes; more than {MOST_CAPTIONS_BYTES:,} are left out"
+            faults += (
+                fault(
+                    self.name, "captions_left_out", text, measured=post.captions_bytes, limit=MOST_CAPTIONS_BYTES,
+                    unit="bytes", severity=Severity.WARNING,
+                ),
             )  # fmt: skip
         return faults
 

@@ -55,9 +55,9 @@ class LinkedIn:
         except ValueError as error:
             raise RetryableError(f"LinkedIn answered no JSON: {words(answer)}") from error
 
-    async def put(self, url: str, **request: Any) -> httpx.Response:
+    async def send(self, method: str, url: str, **request: Any) -> httpx.Response:
         """To an address that LinkedIn gave for the bytes: it is signed by itself, without the token."""
-        return await self._api.call("PUT", url, signed=False, **request)
+        return await self._api.call(method, url, signed=False, **request)
 
     def _fault(self, answer: httpx.Response) -> WorkError | None:
         body = _body(answer)
