@@ -32,6 +32,16 @@ from video_manager.domain.publication_attempts import (
     wait_for_limit,
 )
 from video_manager.domain.publication_decisions import cancel, reschedule, resolve, retry, take_down, withdraw
+from video_manager.domain.publication_hand_over import (
+    await_platform,
+    awaits_platform,
+    entrust,
+    is_wanted_back,
+    keep,
+    look_at,
+    may_be_taken_back,
+    take_back,
+)
 from video_manager.domain.publication_model import (
     Approved,
     Attempt,
@@ -46,8 +56,9 @@ from video_manager.domain.wall_clock import instant_of
 
 __all__ = [
     "Approved", "Attempt", "Channel", "Failure", "HistoryEntry", "Outcome", "Publication", "PublicationState",
-    "Withdrawal", "arm", "begin_asking", "cancel", "claim", "create", "doubt", "expire", "fail", "fill", "hand_back",
-    "held_up", "instant_of", "is_early", "mark_absent", "mark_pending", "mark_unknown", "postpone", "publish", "renew",
-    "require_action", "reschedule", "resolve", "retry", "save_handle", "stage", "take_down", "tombstone",
+    "Withdrawal", "arm", "await_platform", "awaits_platform", "begin_asking", "cancel", "claim", "create", "doubt",
+    "entrust", "expire", "fail", "fill", "hand_back", "held_up", "instant_of", "is_early", "is_wanted_back", "keep",
+    "look_at", "mark_absent", "mark_pending", "mark_unknown", "may_be_taken_back", "postpone", "publish", "renew",
+    "require_action", "reschedule", "resolve", "retry", "save_handle", "stage", "take_back", "take_down", "tombstone",
     "wait_for_limit", "withdraw",
 ]  # fmt: skip

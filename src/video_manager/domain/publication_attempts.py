@@ -129,8 +129,9 @@ def publish(
     done = attempt.with_(outcome=Outcome.PUBLISHED, ended_at=now)
     attempts = tuple(done if item.number == number else item for item in attempts)
     return publication.with_(
-        state=PublicationState.PUBLISHED, attempts=attempts, external_id=external_id, url=url, published_at=now,
-        due_at=None, error=None, warning=warning, updated_at=now,
+        state=PublicationState.PUBLISHED, attempts=attempts, external_id=external_id, url=url,
+        published_at=min(now, attempt.entrusted_for or now),
+        due_at=None, error=None, warning=warning, waits_for=None, updated_at=now,
     )  # fmt: skip
 
 
@@ -245,12 +246,18 @@ def mark_absent(
     publication: Publication, number: int, trust_after: timedelta, retry_at: Instant | None, now: Instant
 ) -> Publication:
     """The platform says the post is not there. That is only trusted once the publishing call can no longer land,
-    `trust_after` the arming; until then the question is put again. `retry_at` None: enough tries were made."""
+    `trust_after` the arming, or the time at which the platform was to publish; until then the question is put again.
+    `retry_at` None: enough tries were made."""
     attempt = doubtful(publication, number)
-    if attempt.armed_at is None or now < attempt.armed_at + trust_after:
-        trusted_at = (attempt.armed_at or now) + trust_after
+    landing = attempt.entrusted_for if attempt.entrusted_for and attempt.entrusted_for <= now else attempt.armed_at
+    if landing is None or now < landing + trust_after:
+        trusted_at = (landing or now) + trust_after
         return mark_pending(publication, number, "not there yet; the answer is final at its next look", trusted_at, now)
-    ended = publication.with_(attempts=end(publication, Outcome.ABSENT, now), due_at=None, updated_at=now)
+    if attempt.entrusted_for is not None:  # what is uploaded is still there: it only was not made public
+        publication = publication.with_(attempts=put(publication, attempt.with_(reusable=True)))
+    ended = publication.with_(
+        attempts=end(publication, Outcome.ABSENT, now), due_at=None, waits_for=None, updated_at=now
+    )
     if publication.withdrawal is not None:
         return withdrawn(ended, publication.withdrawal, now)
     if attempt.failure is Failure.PERMANENT:

@@ -2,6 +2,7 @@
 
 from video_manager.domain.model import Instant
 from video_manager.domain.publication_attempts import publish
+from video_manager.domain.publication_hand_over import awaits_platform
 from video_manager.domain.publication_model import Outcome, Publication, PublicationState, Withdrawal
 from video_manager.domain.publication_steps import end, note, refuse, withdrawn
 
@@ -32,6 +33,8 @@ def resolve(
     attempt = publication.attempt
     if attempt is None or not attempt.in_doubt or publication.state is PublicationState.UPLOADING:
         raise refuse(publication, "resolved", "only one that may or may not be public needs that")
+    if awaits_platform(publication, now):
+        raise refuse(publication, "resolved", "its platform is to publish it at its time: cancel or move it")
     if published:
         done = publish(publication, attempt.number, external_id or url or publication.id, url, now)
         return note(done, now, by, "resolved: published", url or external_id or "")
@@ -79,6 +82,9 @@ def withdraw(publication: Publication, reason: str, now: Instant) -> Publication
     refused = publication.in_doubt or publication.state is PublicationState.PUBLISHED
     withdrawal = Withdrawal(reason=reason, at=now, refused=refused)
     if refused:
+        if publication.entrusted and publication.state is PublicationState.PENDING:
+            asked_back = publication.with_(withdrawal=withdrawal, due_at=now)
+            return note(asked_back, now, "system", "taken back from the platform", reason)
         return note(publication.with_(withdrawal=withdrawal), now, "system", "withdrawal refused", reason)
     ended = publication.with_(attempts=end(publication, Outcome.WITHDRAWN, now))
     return note(withdrawn(ended, withdrawal, now), now, "system", "withdrawn", reason)

@@ -37,7 +37,7 @@ class Failure(StrEnum):
 
 
 class Outcome(StrEnum):
-    """How an attempt ended. An armed attempt ends only as PUBLISHED or ABSENT."""
+    """How an attempt ended. An armed attempt ends only as PUBLISHED, ABSENT or, before its time, RECALLED."""
 
     PUBLISHED = "published"
     ABSENT = "absent"
@@ -46,6 +46,8 @@ class Outcome(StrEnum):
     HANDED_BACK = "handed back"
     STAGED = "staged"
     """Uploaded ahead of its time, and not public."""
+    RECALLED = "recalled"
+    """The platform had the time, and gave it back: uploaded, and not public."""
     CANCELLED = "cancelled"
     WITHDRAWN = "withdrawn"
 
@@ -62,10 +64,14 @@ class Attempt(Frozen):
     started_at: Instant
     handle: dict[str, Any] | None = None
     armed_at: Instant | None = None
+    entrusted_for: Instant | None = None
+    """The time at which the platform publishes by itself; None: we publish."""
+    handed_over_at: Instant | None = None
+    """When it was known that the platform has the time: no call that gives it can land any more."""
     ended_at: Instant | None = None
     outcome: Outcome | None = None
     reusable: bool = False
-    """Armed, and only held up by a limit of the platform: what was uploaded is still good."""
+    """Armed, and what was uploaded is still good: held up by a limit of the platform, or not public at its time."""
     failure: Failure | None = None
     """What went wrong in the publishing call itself, for when the post turns out to be absent."""
     error: str | None = None
@@ -170,7 +176,12 @@ class Publication(Frozen):
     @property
     def staged(self) -> bool:
         """Uploaded ahead of its time: what remains is the publishing call."""
-        return self.attempt is not None and self.attempt.outcome is Outcome.STAGED
+        return self.attempt is not None and self.attempt.outcome in (Outcome.STAGED, Outcome.RECALLED)
+
+    @property
+    def entrusted(self) -> bool:
+        """The platform has its time and publishes by itself."""
+        return self.attempt is not None and self.attempt.in_doubt and self.attempt.entrusted_for is not None
 
     @property
     def active(self) -> bool:

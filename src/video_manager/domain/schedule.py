@@ -78,6 +78,11 @@ class PostingPolicy(Frozen):
     missed: MissedRule = Field(
         MissedRule.PUBLISH_NOW, description="For a time that passed while the system was down or the channel paused."
     )
+    hand_over: bool = Field(
+        False,
+        description="Platforms that can keep the time themselves publish by themselves, also while this system is "
+        "off; the video is uploaded soon after the approval.",
+    )
     grace_minutes: int = Field(30, ge=0, le=MOST_MINUTES, description="So late counts as in time.")
 
     @model_validator(mode="after")

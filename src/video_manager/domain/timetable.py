@@ -73,7 +73,7 @@ def _used_at(turn: Turn, publication: Publication, now: datetime) -> datetime | 
     if publication.state is PublicationState.PUBLISHED:
         return publication.published_at
     if attempt is not None and attempt.in_doubt:
-        return attempt.armed_at
+        return attempt.entrusted_for or attempt.armed_at
     if publication.state is PublicationState.UPLOADING:
         return max(turn.at, now)
     # One that failed to be uploaded ahead of its time is due for another try before it.
@@ -113,6 +113,18 @@ def reserve(
         return table.with_(turns=turns), None
     turn = Turn(publication_id=publication_id, at=slot.at, state=TurnState.RESERVED, noted_at=now)
     return table.with_(turns=(*turns, turn)), slot
+
+
+def hold(
+    table: Timetable, publication_id: str, at: datetime, now: datetime, limits: Limits, seen: Seen
+) -> tuple[Timetable, bool]:
+    """Reserve exactly this moment, for what the platform is to publish by itself; False: a limit forbids it, and
+    nothing changes."""
+    turns = _others(table, publication_id, now, limits, seen)
+    if Others([turn.at for turn in turns], limits).against(at) is not None:
+        return table, False
+    turn = Turn(publication_id=publication_id, at=at, state=TurnState.RESERVED, noted_at=now)
+    return table.with_(turns=(*turns, turn)), True
 
 
 def recall(table: Timetable, published: Mapping[str, datetime], now: datetime, limits: Limits) -> Timetable:

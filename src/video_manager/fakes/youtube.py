@@ -5,6 +5,7 @@ import hashlib
 import secrets
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from email.message import Message
 from email.parser import BytesParser
 from typing import Any, ClassVar
@@ -217,6 +218,13 @@ class YouTubeFake(Fake):
         video.status = status if self.is_audited else {**status, "privacyStatus": "private"}
         self.posts[video.id].public = video.status["privacyStatus"] == "public"
         self.posts[video.id].extra["status"] = video.status
+
+    def catch_up(self) -> None:
+        for video in self.videos.values():
+            at = video.status.get("publishAt")
+            if at is not None and datetime.fromisoformat(at).timestamp() <= self.now():
+                timed = {name: value for name, value in video.status.items() if name != "publishAt"}
+                self._set_status(video, {**timed, "privacyStatus": "public"})
 
     async def _delete(self, asked: _Asked) -> Response:
         video = self._own(asked, asked.ids()[0])

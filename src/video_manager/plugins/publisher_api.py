@@ -309,3 +309,29 @@ class Publisher(Plugin, ABC, Generic[OptionsT]):
     @abstractmethod
     async def delete(self, external_id: str, options: OptionsT, context: PublisherContext) -> None:
         """Take the post down. One that is gone already is no error: the answer to an earlier try may have been lost."""
+
+
+class SchedulingPublisher(Publisher[OptionsT]):
+    """A publisher whose platform can be given the time, and then publishes by itself what `upload` brought. Whether it
+    is, each channel says (`schedule.hand_over`)."""
+
+    least_ahead: ClassVar[timedelta] = timedelta(minutes=10)
+    """With less time left, the post is published from here."""
+    most_ahead: ClassVar[timedelta] = timedelta(days=30)
+
+    @classmethod
+    def takes(cls, at: datetime, now: datetime) -> bool:
+        """Whether the platform can be given that time now."""
+        return cls.least_ahead <= at - now <= cls.most_ahead
+
+    @abstractmethod
+    async def hand_over(
+        self, post: Post, handle: Handle, at: datetime, options: OptionsT, context: PublisherContext
+    ) -> None:
+        """One short call: the platform publishes at that instant by itself. From then on until that happens `ask`
+        answers PENDING; ABSENT means that the platform does not have the time, and nothing is public."""
+
+    @abstractmethod
+    async def recall(self, post: Post, handle: Handle, options: OptionsT, context: PublisherContext) -> Asked:
+        """Take the time back. ABSENT: nothing is public and nothing will be, also when there was no time to take back;
+        PUBLISHED: it was too late."""

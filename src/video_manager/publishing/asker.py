@@ -3,12 +3,13 @@
 import asyncio
 import logging
 from datetime import timedelta
+from typing import Any
 
 from video_manager.domain import publication as rules
 from video_manager.domain.channel import Channel
 from video_manager.domain.publication import Failure, Publication
 from video_manager.errors import ActionRequiredError, InvalidTransition, LimitReached, PermanentError, WorkError
-from video_manager.plugins.api import Answer, Asked
+from video_manager.plugins.api import Answer, Asked, Publisher
 from video_manager.ports import Clock
 from video_manager.publishing.channels import ChannelService
 from video_manager.publishing.ledger import Ledger
@@ -44,7 +45,9 @@ class Asker:
         number, channel_id = publication.attempts[-1].number, publication.content.channel_id
         try:
             channel = await self._channels.of_publication(channel_id)
-            asked = await self._answer(publication, channel)
+            paused = channel.paused_by_person
+            recalls = rules.is_wanted_back(publication, self._clock.now(), paused=paused)
+            asked = await self._answer(publication, channel, recalls=recalls)
         except ActionRequiredError as error:
             text, now = error.detail, self._clock.now()
             await self._ledger.move(publication.id, lambda it: rules.require_action(it, number, text, now))
@@ -57,9 +60,9 @@ class Asker:
             log.warning("asking about publication %s failed: %s", publication.id, error, exc_info=error)
             await self._unanswered(publication, number, str(error) or type(error).__name__)
         else:
-            await self._take(publication, number, asked, self._platforms.kind(channel.platform).publish_timeout_seconds)
+            await self._take(publication, number, asked, self._platforms.kind(channel.platform), recalls=recalls)
 
-    async def _answer(self, publication: Publication, channel: Channel) -> Asked:
+    async def _answer(self, publication: Publication, channel: Channel, *, recalls: bool) -> Asked:
         attempt = publication.attempts[-1]
         async with self._platforms.connected(channel, publication) as platform:
             if not platform.publisher.remembers:
@@ -71,16 +74,23 @@ class Asker:
             async with asyncio.timeout(self._settings.ask_timeout_seconds):
                 # Asking needs no bytes: the paths of this post name no files.
                 post = post_of(publication, platform.context.work_folder)
-                return await platform.ask(post, self._platforms.handles.of(publication, attempt) or {})
+                handle = self._platforms.handles.of(publication, attempt) or {}
+                return await (platform.recall(post, handle) if recalls else platform.ask(post, handle))
 
-    async def _take(self, publication: Publication, number: int, asked: Asked, call_timeout_seconds: float) -> None:
-        now = self._clock.now()
+    async def _take(
+        self, publication: Publication, number: int, asked: Asked, platform: type[Publisher[Any]], *, recalls: bool
+    ) -> None:
+        now, trust = self._clock.now(), self._settings.trust_after(platform.publish_timeout_seconds)
         if asked.answer is Answer.PUBLISHED and asked.published is not None:
             post = asked.published
             await self._ledger.move(
                 publication.id,
                 lambda it: rules.publish(it, number, post.external_id, post.url, now, warning=post.warning),
             )
+        elif recalls and asked.answer is Answer.ABSENT:
+            await self._ledger.move(publication.id, lambda it: rules.take_back(it, number, trust, now))
+        elif asked.answer is Answer.PENDING and rules.awaits_platform(publication, now) and not recalls:
+            await self._ledger.move(publication.id, lambda it: rules.await_platform(it, number, platform.title, now))
         elif asked.answer is Answer.PENDING:
             ask_at = now + self._settings.ask_delay(publication.asked)
             await self._ledger.move(
@@ -89,7 +99,6 @@ class Asker:
         elif asked.answer is Answer.ABSENT and asked.failure is not None:
             await self._refused(publication, number, asked.failure)
         elif asked.answer is Answer.ABSENT:
-            trust = timedelta(seconds=call_timeout_seconds + self._settings.absent_margin_seconds)
             enough = publication.tries + 1 >= self._settings.max_tries
             retry_at = None if enough else now + self._settings.retry_delay(publication.tries)
             await self._ledger.move(publication.id, lambda it: rules.mark_absent(it, number, trust, retry_at, now))

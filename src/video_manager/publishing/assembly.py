@@ -33,6 +33,7 @@ from video_manager.publishing.ledger import PUBLICATIONS, Ledger
 from video_manager.publishing.planning import TIMETABLES, Planner
 from video_manager.publishing.platforms import Platforms
 from video_manager.publishing.quotas import QUOTAS, Quotas, QuotaUse
+from video_manager.publishing.recalling import Recalling
 from video_manager.publishing.recording import Record, ignore_record
 from video_manager.publishing.rules import PublishingRules
 from video_manager.publishing.scheduler import Scheduler
@@ -142,8 +143,9 @@ def build_publishing(
     asker = Asker(ledger, channels, platforms, clock, rules)
     scheduler = Scheduler(ledger, channels, planner, uploader, asker, clock, rules, checkpoint)
     taking_down = TakingDown(publications, ledger, channels, platforms, clock)
+    recalling = Recalling(ledger, channels, platforms, clock, rules)
     service = PublishingService(
-        publications, ledger, channels, planner, forecast, taking_down, shelves, clock, scheduler.wake
+        publications, ledger, channels, planner, forecast, taking_down, recalling, shelves, clock, scheduler.wake
     )  # fmt: skip
     connections = Repository(documents, CONNECTIONS, Connection)
     connecting = ConnectingService(

@@ -24,7 +24,7 @@ from video_manager.errors import (
     RetryableError,
     WorkError,
 )  # fmt: skip
-from video_manager.plugins.api import Account
+from video_manager.plugins.api import Account, SchedulingPublisher
 from video_manager.ports import Clock, CollectionSpec, Op, Query, Where
 from video_manager.publishing.access.vault import Secrets, Vault
 from video_manager.publishing.composing import Composer
@@ -216,6 +216,16 @@ class ChannelService:
             return self._platforms.kind(channel.platform).keeps_hours
         except InvalidInput:  # its plugin is gone; the attempt itself says so
             return 0.0
+
+    def hands_over(self, channel: Channel, at: datetime) -> bool:
+        """Whether its platform is to be given this time."""
+        if not channel.schedule.hand_over:
+            return False
+        try:
+            kind = self._platforms.kind(channel.platform)
+        except InvalidInput:  # see above
+            return False
+        return issubclass(kind, SchedulingPublisher) and kind.takes(at, self._clock.now())
 
     async def pause_for(self, channel_id: str, reason: str, *, tell: bool = False) -> None:
         """Something needs a person: nothing more goes to this channel until then. `tell` says so, once, where no

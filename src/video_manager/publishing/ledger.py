@@ -7,7 +7,7 @@ from video_manager.contracts.commands import CreatePublication, WithdrawPublicat
 from video_manager.contracts.envelope import Envelope, envelope
 from video_manager.contracts.events import publication_event
 from video_manager.domain import publication as rules
-from video_manager.domain.publication import Approved, Publication, PublicationState
+from video_manager.domain.publication import Approved, Outcome, Publication, PublicationState
 from video_manager.ports import Clock, CollectionSpec, Op, Query, Where
 from video_manager.repository import Change, Loaded, Repository, instant_text
 
@@ -77,6 +77,30 @@ class Ledger:
             if loaded.value.state is PublicationState.SCHEDULED and not loaded.value.staged
             and loaded.value.due_at == loaded.value.publish_at
         ]  # fmt: skip
+
+    async def keeps_time(self, channel_ids: Sequence[str], until: datetime, limit: int = 100) -> list[Publication]:
+        """Scheduled ones of these channels that go out by then, at their own time, and that no worker has uploaded; or
+        whose platform gave the time back."""
+        if not channel_ids:
+            return []
+        where = (
+            Where("state", Op.EQ, PublicationState.SCHEDULED.value),
+            Where("due_at", Op.GT, instant_text(self._clock.now())), Where("due_at", Op.LE, instant_text(until)),
+            Where("approved.channel_id", Op.IN, list(channel_ids)),
+        )  # fmt: skip
+        found = await self._publications.find(Query(where, order_by="due_at", limit=limit))
+        return [
+            one.value for one in found
+            if one.value.due_at == one.value.publish_at
+            and (one.value.attempt is None or one.value.attempt.outcome is not Outcome.STAGED)
+        ]  # fmt: skip
+
+    async def entrusted(self, channel_id: str) -> list[Publication]:
+        """Those whose time the channel's platform keeps."""
+        where = (Where("approved.channel_id", Op.EQ, channel_id),
+                 Where("state", Op.EQ, PublicationState.PENDING.value))  # fmt: skip
+        found = await self._publications.find(Query(where, limit=1000))
+        return [one.value for one in found if one.value.entrusted]
 
     async def due_questions(self, limit: int = 20) -> list[Loaded[Publication]]:
         """Armed ones about which the platform is to be asked now."""

@@ -63,6 +63,22 @@ class Planner:
             return True
         return await self._takes_turn(publication, channel, limits)
 
+    async def hold(self, publication: Publication, channel: Channel) -> bool:
+        """Keep the publication's own time free for it, which its platform is to keep; False when a distance or cap does
+        not let it out then."""
+        limits, at, held = self.limits(channel), publication.publish_at, True
+        if not limits or at is None:
+            return at is not None
+        seen = await self._seen(channel)
+
+        def decide(table: Timetable) -> Timetable:
+            nonlocal held
+            changed, held = tables.hold(table, publication.id, at, self._clock.now(), limits, seen)
+            return changed
+
+        await self._timetables.change(channel.id, decide)
+        return held
+
     async def _move_missed(self, publication: Publication, channel: Channel) -> None:
         try:
             slot = await self.take_slot(channel, publication.id)
@@ -113,8 +129,9 @@ class Planner:
         return slot
 
     async def _planned(self, channel_id: str, except_for: str) -> Collection[datetime]:
-        """The times of the channel's other publications, also of those that are being uploaded ahead of theirs."""
-        states = [PublicationState.SCHEDULED.value, PublicationState.UPLOADING.value]
+        """The times of the channel's other publications, also of those that are uploaded ahead of theirs, or whose
+        platform keeps the time."""
+        states = [PublicationState.SCHEDULED.value, PublicationState.UPLOADING.value, PublicationState.PENDING.value]
         where = (Where("approved.channel_id", Op.EQ, channel_id), Where("state", Op.IN, states))
         found = await self._publications.find(Query(where, order_by="created_at", limit=_MOST_SCHEDULED))
         moments = [times.goes_out(one.value) for one in found if one.value.id != except_for]

@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ from video_manager.domain.channel import Channel
 from video_manager.domain.posting import Draft
 from video_manager.domain.publication import Publication
 from video_manager.domain.video import Finding
-from video_manager.errors import ActionRequiredError, InvalidInput
+from video_manager.errors import ActionRequiredError, InvalidInput, PermanentError
 from video_manager.plugins.api import (
     SECRET_FORMAT,
     Account,
@@ -21,6 +22,7 @@ from video_manager.plugins.api import (
     Published,
     Publisher,
     PublisherContext,
+    SchedulingPublisher,
     Token,
 )  # fmt: skip
 from video_manager.plugins.registry import PluginKind, Registry
@@ -60,6 +62,19 @@ class Connected:
     async def ask(self, post: Post, handle: Handle) -> Asked:
         return await self.publisher.ask(post, handle, self.options, self.context)
 
+    async def hand_over(self, post: Post, handle: Handle, at: datetime) -> None:
+        await self._scheduling.hand_over(post, handle, at, self.options, self.context)
+
+    async def recall(self, post: Post, handle: Handle) -> Asked:
+        return await self._scheduling.recall(post, handle, self.options, self.context)
+
+    @property
+    def _scheduling(self) -> SchedulingPublisher[Any]:
+        """Raises PermanentError when a plugin that kept times was replaced by one that cannot."""
+        if not isinstance(self.publisher, SchedulingPublisher):
+            raise PermanentError(f"{self.publisher.title} keeps no times: look there what has become of the post")
+        return self.publisher
+
 
 class Platforms:
     def __init__(
@@ -95,6 +110,12 @@ class Platforms:
     def kind(self, platform: str) -> type[Publisher[Any]]:
         return self._registry.publisher(platform)
 
+    def is_elsewhere(self, platform: str, before: dict[str, Any], after: dict[str, Any]) -> bool:
+        """Whether these options name another server to sign in at: secrets of the one are not for the other."""
+        publisher = self.kind(platform)()
+        ways = [publisher.oauth_at(publisher.Options.model_construct(**options)) for options in (before, after)]
+        return ways[0] != ways[1]
+
     @asynccontextmanager
     async def connected(
         self, channel: Channel, publication: Publication | None = None, progress: Progress | None = None,
@@ -113,7 +134,7 @@ class Platforms:
             raise ActionRequiredError(f"channel {channel.name!r}: {error.detail}; edit the channel") from error
         valid = publisher.Options.model_validate(options)
         around = replace(self._around, site=self._shelves.shelf(publication.approved if publication else None))
-        access = await self._access.of(type(publisher), channel.id)
+        access = await self._access.of(publisher, valid, channel.id, kept)
         account = {**channel.account, "id": channel.account_id, "name": channel.account_name,
                    "url": channel.account_url}  # fmt: skip
 

@@ -71,6 +71,10 @@ class PublishingRules:
         seconds = self.backoff_first_seconds * 3.0 ** min(tries, 20)
         return timedelta(seconds=min(seconds, self.backoff_most_seconds))
 
+    def trust_after(self, call_timeout_seconds: float) -> timedelta:
+        """How long after an arming "not there" is believed."""
+        return timedelta(seconds=call_timeout_seconds + self.absent_margin_seconds)
+
     def ask_delay(self, asked: int) -> timedelta:
         """How long to wait after having asked that often without a final answer."""
         return timedelta(seconds=min(2.0 ** min(asked, 20), 300.0))

@@ -25,6 +25,9 @@ from video_manager.publishing.rules import PublishingRules
 from video_manager.publishing.uploader import Checkpoint, Running, Uploader, ignore_checkpoint
 from video_manager.tasks import end_tasks, pause
 
+HAND_OVER_AHEAD = timedelta(days=30)
+"""How long before its time a platform may be given a publication, where it takes it so early."""
+
 log = logging.getLogger(__name__)
 
 
@@ -45,6 +48,7 @@ class Scheduler:
         self._leases = LeaseWatch(settings.lease_seconds, clock)
         self._leases_at = float("-inf")
         self._staged_at = float("-inf")
+        self._handed_at = float("-inf")
         self._uploads: dict[str, asyncio.Task[None]] = {}
         self._questions: dict[str, asyncio.Task[None]] = {}
         self._running: dict[str, Running] = {}
@@ -103,6 +107,7 @@ class Scheduler:
         """Look once, and start what is to be done."""
         await self._watch_leases()
         await self._start_uploads()
+        await self._start_handing_over()
         await self._start_staging()
         for loaded in await self._ledger.due_questions():
             if loaded.value.id not in self._questions:
@@ -130,7 +135,8 @@ class Scheduler:
                 continue
             channel = channels[publication.content.channel_id]
             if rules.is_early(publication, self._clock.now()):
-                await self._claim(publication, channel)  # another try to upload it ahead of its time
+                # Another try to upload it ahead of its time.
+                await self._claim(publication, channel, hand_over=await self._hands_over(publication, channel))
                 continue
             try:
                 if not await self._planner.admits(publication, channel):
@@ -140,7 +146,9 @@ class Scheduler:
                 continue  # a person moved it
             await self._claim(publication, channel)
 
-    async def _claim(self, publication: Publication, channel: Channel, early: timedelta = timedelta(0)) -> None:
+    async def _claim(
+        self, publication: Publication, channel: Channel, early: timedelta = timedelta(0), *, hand_over: bool = False
+    ) -> None:
         """Without effect when another scheduler was faster, or a person moved it."""
         try:
             claimed = (
@@ -151,9 +159,30 @@ class Scheduler:
         except InvalidTransition:
             return
         self._checkpoint("claimed")
-        running = Running(claimed, claimed.attempts[-1].number)
+        running = Running(claimed, claimed.attempts[-1].number, hand_over)
         self._running[claimed.id] = running
         self._spawn(self._uploads, claimed.id, self._uploader.run(running, channel))
+
+    async def _start_handing_over(self) -> None:
+        """Upload what the channel's platform is to publish by itself; what is due now goes first."""
+        now = self._clock.monotonic()
+        if now - self._handed_at < self._settings.renew_seconds or self._free < 1:
+            return
+        self._handed_at = now
+        channels = {id: one for id, one in (await self._channels.running()).items() if one.schedule.hand_over}
+        for publication in await self._ledger.keeps_time(list(channels), self._clock.now() + HAND_OVER_AHEAD):
+            if publication.id in self._uploads or self._free < 1:
+                continue
+            channel = channels[publication.content.channel_id]
+            if await self._hands_over(publication, channel):
+                await self._claim(publication, channel, HAND_OVER_AHEAD, hand_over=True)
+
+    async def _hands_over(self, publication: Publication, channel: Channel) -> bool:
+        """Whether the platform is to keep the time, which is then kept free in the channel's timetable."""
+        at = publication.publish_at
+        return (
+            at is not None and self._channels.hands_over(channel, at) and await self._planner.hold(publication, channel)
+        )
 
     async def _start_staging(self) -> None:
         """Upload what is due soon, where the platform keeps it unpublished; what is due now goes first."""

@@ -23,6 +23,7 @@ from video_manager.publishing.channels import ChannelEdit, ChannelService
 from video_manager.publishing.forecast import Forecast, Plan
 from video_manager.publishing.ledger import ENDED_STATES, FILE_PATHS, Decide, Ledger
 from video_manager.publishing.planning import Planner, require_slots
+from video_manager.publishing.recalling import Recalling
 from video_manager.publishing.site.shelf import Site
 from video_manager.publishing.taking_down import TakingDown
 from video_manager.repository import Loaded, Page, Repository
@@ -74,8 +75,8 @@ class PublishingService:
 
     def __init__(
         self, publications: Repository[Publication], ledger: Ledger, channels: ChannelService, planner: Planner,
-        forecast: Forecast,
-        taking_down: TakingDown, site: Site, clock: Clock, wake: Callable[[], None] = lambda: None,
+        forecast: Forecast, taking_down: TakingDown, recalling: Recalling, site: Site, clock: Clock,
+        wake: Callable[[], None] = lambda: None,
     ) -> None:  # fmt: skip
         self._publications = publications
         self._ledger = ledger
@@ -83,6 +84,7 @@ class PublishingService:
         self._planner = planner
         self._forecast = forecast
         self._taking_down = taking_down
+        self._recalling = recalling
         self._site = site
         self._clock = clock
         self._wake = wake
@@ -113,7 +115,9 @@ class PublishingService:
         return loaded
 
     async def cancel(self, actor: Actor, id: str, expected_revision: int | None = None) -> Loaded[Publication]:
-        return await self._act(actor, id, expected_revision, lambda it: rules.cancel(it, actor.name, self._clock.now()))
+        return await self._replan(
+            actor, id, expected_revision, lambda it: rules.cancel(it, actor.name, self._clock.now())
+        )
 
     async def retry(self, actor: Actor, id: str, expected_revision: int | None = None) -> Loaded[Publication]:
         """Try again now, or at its time if that is still to come; one that may be public is asked about instead."""
@@ -145,7 +149,7 @@ class PublishingService:
         if new.publish_at == "next_slot":
             return await self._move_to_slot(actor, id, expected_revision)
         at, written = _time_of(new.publish_at)
-        return await self._act(
+        return await self._replan(
             actor, id, expected_revision,
             lambda it: rules.reschedule(it, actor.name, at, written, self._clock.now()),
         )  # fmt: skip
@@ -153,14 +157,27 @@ class PublishingService:
     async def _move_to_slot(self, actor: Actor, id: str, expected_revision: int | None) -> Loaded[Publication]:
         actor.require(Right.PUBLISH)
         before, now = await self.get(actor, id), self._clock.now()
-        rules.reschedule(before.value, actor.name, None, None, now)  # refused before a slot is taken
+        if not before.value.entrusted:
+            rules.reschedule(before.value, actor.name, None, None, now)  # refused before a slot is taken
         channel = await self.channels.of_publication(before.value.content.channel_id)
         slot = await self._planner.take_slot(channel, id)
 
         def decide(it: Publication) -> Publication:
             return rules.reschedule(it, actor.name, slot.at, slot.written, self._clock.now())
 
-        return await self._act(actor, id, expected_revision, decide)
+        return await self._replan(actor, id, expected_revision, decide)
+
+    async def _replan(
+        self, actor: Actor, id: str, expected_revision: int | None, decide: Decide
+    ) -> Loaded[Publication]:
+        """Where the platform keeps the time, it is taken back first."""
+        actor.require(Right.PUBLISH)
+        before = await self.get(actor, id)
+        if not before.value.entrusted or expected_revision not in (None, before.revision):
+            return await self._act(actor, id, expected_revision, decide)
+        changed = await self._recalling.change(before.value, decide, expected_revision)
+        self._wake()
+        return changed
 
     async def edit_channel(
         self, actor: Actor, id: str, edit: ChannelEdit, expected_revision: int | None = None
@@ -173,6 +190,9 @@ class PublishingService:
             await self._planner.remember(changed.value)
         if edit.paused is False:
             await self.resume(actor, id)
+        if edit.paused:
+            await self._recalling.of_paused(id)
+            self._wake()
         return changed
 
     async def resume(self, actor: Actor, channel_id: str) -> None:

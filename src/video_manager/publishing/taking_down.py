@@ -1,18 +1,15 @@
 """Taking a public post down again, where the platform allows it."""
 
-import asyncio
-
 from video_manager.domain import publication as rules
 from video_manager.domain.access import Actor, Right
 from video_manager.domain.publication import Publication, PublicationState
-from video_manager.errors import Conflict, InvalidTransition, RetryableError, WorkError
+from video_manager.errors import Conflict, InvalidTransition
 from video_manager.ports import Clock
 from video_manager.publishing.channels import ChannelService
 from video_manager.publishing.ledger import Ledger
+from video_manager.publishing.person_calls import person_waits
 from video_manager.publishing.platforms import Platforms
 from video_manager.repository import Loaded, Repository
-
-TIMEOUT_SECONDS = 60.0
 
 
 class TakingDown:
@@ -37,15 +34,11 @@ class TakingDown:
             raise InvalidTransition(f"publication {id} is {publication.state}: only a public post can be taken down")
         if not publisher.deletes:
             raise Conflict(f"{publisher.title} lets no program delete a post: delete it there ({publication.url})")
-        try:
-            async with asyncio.timeout(TIMEOUT_SECONDS), self._platforms.connected(channel, publication) as platform:
-                await platform.delete(publication.external_id)
-        except TimeoutError as error:
-            raise Conflict(f"{publisher.title} did not answer in time: look whether the post is gone") from error
-        except RetryableError as error:
-            raise Conflict(f"the post could not be taken down now ({error.detail}): try again later") from error
-        except WorkError as error:
-            raise Conflict(f"the post could not be taken down: {error.detail}") from error
+        async with (
+            person_waits(publisher.title, "the post could not be taken down"),
+            self._platforms.connected(channel, publication) as platform,
+        ):
+            await platform.delete(publication.external_id)
         return await self._ledger.move(
             id, lambda it: rules.take_down(it, actor.name, self._clock.now()), expected_revision=expected_revision
         )

@@ -63,6 +63,10 @@ class Running:
 
     publication: Publication
     number: int
+    hand_over: bool = False
+    """The platform is to publish by itself, at its time."""
+    entrusted: bool = False
+    """Set before the ledger is asked to entrust it to the platform."""
     armed: bool = False
     saved: Handle | None = None
     """The handle as the ledger has it."""
@@ -123,8 +127,7 @@ class Uploader:
                 await self._save_handle(running, handle)
                 self._checkpoint("uploaded")
             if rules.is_early(running.publication, self._clock.now()):
-                await self._move(running, lambda it: rules.stage(it, running.number, self._clock.now()))
-                self._checkpoint("staged")
+                await self._wait_for_its_time(running, channel, platform, post, handle)
                 return
             published = await self._publish(running, platform, post, handle)
             self._checkpoint("published")
@@ -137,6 +140,30 @@ class Uploader:
         kept = self._platforms.handles.stored(running.id, handle)
         await self._move(running, lambda it: rules.save_handle(it, running.number, kept))
         running.saved = dict(handle)
+
+    async def _wait_for_its_time(
+        self, running: Running, channel: Channel, platform: Connected, post: Post, handle: Handle
+    ) -> None:
+        """Here, or on the platform."""
+        at = running.publication.publish_at
+        if not running.hand_over or at is None or not self._channels.hands_over(channel, at):
+            await self._move(running, lambda it: rules.stage(it, running.number, self._clock.now()))
+            self._checkpoint("staged")
+            return
+        async with asyncio.timeout(platform.publisher.publish_timeout_seconds):
+            running.armed = running.entrusted = True
+            await self._move(running, lambda it: rules.entrust(it, running.number, self._clock.now()))
+            self._checkpoint("entrusted")
+            await platform.hand_over(post, handle, at)
+        self._checkpoint("handed over")
+        await self._hand_over_done(running, channel, platform.publisher.title)
+
+    async def _hand_over_done(self, running: Running, channel: Channel, title: str) -> None:
+        number = running.number
+        await self._move(running, lambda it: rules.await_platform(it, number, title, self._clock.now()))
+        # Whoever paused the channel meanwhile has looked for what is handed over, perhaps a moment too early.
+        if (await self._channels.of_publication(channel.id)).paused_by_person:
+            await self._move(running, lambda it: rules.look_at(it, self._clock.now()))
 
     async def _publish(self, running: Running, platform: Connected, post: Post, handle: Handle) -> Published:
         timeout = platform.publisher.publish_timeout_seconds
@@ -248,8 +275,12 @@ class Uploader:
     async def _refused(self, running: Running, channel: Channel, cause: WorkError) -> None:
         """The platform itself said that nothing was made: there is nothing to ask."""
         number, now = running.number, self._clock.now()
-        await self._move(running, lambda it: refused(it, number, cause, self._settings, now))
         kind, text = failure_of(cause)
+        if running.entrusted and kind is not Failure.ACTION_REQUIRED:
+            log.warning("publication %s is published from here at its time: %s", running.id, text)
+            await self._move(running, lambda it: rules.keep(it, number, text, now))
+            return
+        await self._move(running, lambda it: refused(it, number, cause, self._settings, now))
         if kind is Failure.ACTION_REQUIRED:
             await self._channels.pause_for(channel.id, text)
 

@@ -10,7 +10,8 @@ from video_manager.plugins.api import Token
 def _token(network: FakeNetwork) -> Token:
     fake = network.fakes["youtube"]
     assert isinstance(fake, youtube.YouTubeFake)
-    return Token(fake.desk.issue(youtube.CHANNEL, [youtube.FORCE_SSL])["access_token"])
+    issued = fake.desk.issue(youtube.CHANNEL, [youtube.FORCE_SSL])
+    return Token(issued["access_token"], refresh=issued["refresh_token"])
 
 
 CASES: dict[str, Case] = {

@@ -8,12 +8,13 @@ whether it was made can be read.
 
 import re
 from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
 from typing import Any, ClassVar, Literal
 
 from pydantic import Field
 
 from video_manager.domain.video import Finding
-from video_manager.errors import ActionRequiredError, LimitReached, WorkError
+from video_manager.errors import ActionRequiredError, LimitReached, NotPublished, PermanentError, WorkError
 from video_manager.plugins.api import (
     Account,
     Answer,
@@ -24,12 +25,19 @@ from video_manager.plugins.api import (
     PlatformLimits,
     Post,
     Published,
-    Publisher,
     PublisherContext,
     Quota,
+    SchedulingPublisher,
 )
 from video_manager.plugins.platform_limits import beyond, fault
-from video_manager.plugins.publishers.youtube_api import RESET_ZONE, UNITS_QUOTA, UPLOADS_QUOTA, YouTube, unread
+from video_manager.plugins.publishers.youtube_api import (
+    RESET_ZONE,
+    UNITS_QUOTA,
+    UPLOADS_QUOTA,
+    WRITE_UNITS,
+    YouTube,
+    unread,
+)
 from video_manager.plugins.publishers.youtube_way import VideosWay
 
 MOST_THUMBNAIL_BYTES = 50 * 2**20
@@ -68,7 +76,7 @@ class YouTubePostOptions(Options):
     )
 
 
-class YouTubePublisher(Publisher[YouTubeOptions]):
+class YouTubePublisher(SchedulingPublisher[YouTubeOptions]):
     name = "youtube"
     title = "YouTube"
     description = "Publishes to a YouTube channel, with thumbnail, captions and playlist."
@@ -144,9 +152,35 @@ class YouTubePublisher(Publisher[YouTubeOptions]):
         status = video.get("status", {})
         if status.get("privacyStatus") not in PRIVACIES:
             raise unread("the video lacks its privacy")
+        if status["privacyStatus"] == "private" and status.get("publishAt"):
+            return Asked(Answer.PENDING, detail=f"YouTube publishes it at {str(status['publishAt'])[:40]}")
         if status["privacyStatus"] == "private" and chosen.privacy != "private":
             return Asked(Answer.ABSENT, detail="the video is there and still private")
         return Asked(Answer.PUBLISHED, _published(id, status, chosen, handle))
+
+    async def hand_over(
+        self, post: Post, handle: Handle, at: datetime, options: YouTubeOptions, context: PublisherContext
+    ) -> None:
+        chosen = YouTubePostOptions.model_validate(post.extra)
+        if chosen.privacy != "public":
+            raise NotPublished(
+                PermanentError(f"YouTube keeps times of public videos only; this one is {chosen.privacy}")
+            )
+        private = {**status_of(chosen), "privacyStatus": "private"}
+        timed = {**private, "publishAt": at.astimezone(UTC).isoformat(timespec="milliseconds")}
+        await YouTube(context).set_status(str(handle["video_id"]), timed)
+
+    async def recall(self, post: Post, handle: Handle, options: YouTubeOptions, context: PublisherContext) -> Asked:
+        """Setting a public video to private would take it down: hence the look before."""
+        found = await self.ask(post, handle, options, context)
+        if found.answer is not Answer.PENDING:
+            return found
+        await context.spend(UNITS_QUOTA, WRITE_UNITS)
+        private = {**status_of(YouTubePostOptions.model_validate(post.extra)), "privacyStatus": "private"}
+        status = await YouTube(context).set_status(str(handle["video_id"]), private, publishes=False)
+        if status.get("privacyStatus") == "private" and not status.get("publishAt"):
+            return Asked(Answer.ABSENT, detail="the video is there, private, and without a time")
+        return Asked(Answer.UNKNOWN, detail="YouTube kept the time")
 
     async def delete(self, external_id: str, options: YouTubeOptions, context: PublisherContext) -> None:
         await YouTube(context).delete_video(external_id)

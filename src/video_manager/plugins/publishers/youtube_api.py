@@ -90,11 +90,12 @@ class YouTube:
         """None: YouTube shows this channel no such video."""
         return next(iter(await self.read("videos", part, id=id)), None)
 
-    async def set_status(self, id: str, status: Mapping[str, Any]) -> dict[str, Any]:
+    async def set_status(self, id: str, status: Mapping[str, Any], *, publishes: bool = True) -> dict[str, Any]:
         """The publishing call, whose units were taken before. Replaces the whole status part; the new one."""
         answer = await self.api.json(
-            "PUT", f"{API}/videos", params={"part": "status"}, json={"id": id, "status": dict(status)}, publishes=True
-        )
+            "PUT", f"{API}/videos", params={"part": "status"}, json={"id": id, "status": dict(status)},
+            publishes=publishes,
+        )  # fmt: skip
         kept = answer.get("status") if isinstance(answer, dict) else None
         return kept if isinstance(kept, dict) else {}
 
