@@ -1,14 +1,12 @@
 """Killing an uploader around any of its calls to a platform, losing any answer, and seeing what becomes of the post."""
 
-import os
 import signal
-import subprocess
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 
 from tests.platforms.case import Case
-from tests.platforms.world import approve, connect, open_platform, settle, title_of
+from tests.platforms.uploaders import UploaderProcess
+from tests.platforms.world import approve, connect, open_platform, settle
 
 from video_manager.domain.publication import Publication, PublicationState
 from video_manager.fakes.network import Call, FakeNetwork, FakePost, Fault
@@ -37,7 +35,7 @@ async def undisturbed(root: Path, case: Case) -> Ended:
         async with open_platform(root, gateway) as world:
             await connect(world, case, network)
             publication = await settle(world, await approve(world, case))
-    return _ended(case, network, publication)
+    return ended(case, network, publication)
 
 
 async def killed(root: Path, case: Case, number: int, when: str) -> Ended:
@@ -48,21 +46,17 @@ async def killed(root: Path, case: Case, number: int, when: str) -> Ended:
         async with open_platform(root, gateway) as world:
             await connect(world, case, network)
             id = await approve(world, case)
-        first = _start(root, gateway, id)
-
-        def kill(_call: Call) -> None:
-            os.kill(first.pid, signal.SIGKILL)
-            first.wait()
-
-        network.faults.append(Fault("before" if when == "before" else "after", number=number, happens=kill))
-        _wait(first)
-        if first.returncode == -signal.SIGKILL:
-            second = _start(root, gateway, id)
-            _wait(second)
-            assert second.returncode == 0, second.returncode
+        network.faults.append(
+            Fault("before" if when == "before" else "after", number=number, happens=lambda _call: first.kill())
+        )
+        first = UploaderProcess(root, gateway, id)
+        code = first.wait(_SECONDS)
+        if code == -signal.SIGKILL:
+            code = UploaderProcess(root, gateway, id).wait(_SECONDS)
+        assert code == 0
         async with open_platform(root, gateway) as world:
             publication = await world.publication(id)
-    return _ended(case, network, publication)
+    return ended(case, network, publication)
 
 
 async def answer_lost(root: Path, case: Case, pattern: str, *, acted: bool = True) -> Ended:
@@ -73,35 +67,22 @@ async def answer_lost(root: Path, case: Case, pattern: str, *, acted: bool = Tru
         async with open_platform(root, gateway) as world:
             await connect(world, case, network)
             publication = await settle(world, await approve(world, case))
-    return _ended(case, network, publication)
+    return ended(case, network, publication)
 
 
-def check(ended: Ended, *, remembers: bool) -> None:
+def check(found: Ended, *, remembers: bool) -> None:
     """Exactly one post; where the platform cannot be asked, at most one, and then people are told that it is unknown.
     The bytes are those that were approved."""
-    state, posts = ended.publication.state, ended.posts
-    assert len(posts) <= 1, ended.text()
+    state, posts = found.publication.state, found.posts
+    assert len(posts) <= 1, found.text()
     if state is PublicationState.UNKNOWN:
-        assert not remembers, ended.text()
+        assert not remembers, found.text()
         return
-    assert state is PublicationState.PUBLISHED, ended.text()
-    assert len(posts) == 1, ended.text()
-    assert posts[0].sha256 == ended.publication.content.master.sha256, ended.text()
+    assert state is PublicationState.PUBLISHED, found.text()
+    assert len(posts) == 1, found.text()
+    assert posts[0].sha256 == found.publication.content.master.sha256, found.text()
 
 
-def _ended(case: Case, network: FakeNetwork, publication: Publication) -> Ended:
+def ended(case: Case, network: FakeNetwork, publication: Publication) -> Ended:
     fake = network.fakes[case.fake.name]
-    return Ended(publication, fake.public_posts(title_of(1)), network.calls)
-
-
-def _start(root: Path, gateway: str, id: str) -> "subprocess.Popen[bytes]":
-    command = [sys.executable, "-m", "tests.platforms.uploader", str(root), gateway, id]
-    return subprocess.Popen(command, cwd=Path(__file__).resolve().parents[2])
-
-
-def _wait(process: "subprocess.Popen[bytes]") -> None:
-    try:
-        process.wait(_SECONDS)
-    finally:
-        process.kill()
-        process.wait()
+    return Ended(publication, fake.public_posts(publication.content.metadata.title), network.calls)

@@ -152,7 +152,8 @@ async def test_eight_that_race_make_one_post(visitor: Visitor, clip: bytes, tmp_
 async def test_eight_uploaders_that_take_each_other_for_dead_make_one_post(
     account: RealAccount, tmp_path: Path
 ) -> None:
-    check(await race(tmp_path, case_of(account, 2 * MB), 8), remembers=True)
+    [ended] = await race(tmp_path, case_of(account, 2 * MB), 8)
+    check(ended, remembers=True)
 
 
 def _points() -> Iterator[Any]:

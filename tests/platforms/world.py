@@ -47,7 +47,7 @@ class HastyClock(SystemClock):
 
 @asynccontextmanager
 async def open_platform(root: Path, gateway: str, **rules: Any) -> AsyncIterator[World]:
-    """Publishing in `root`, whose calls to platforms go to the gateway."""
+    """Publishing whose calls to platforms go to the gateway; its stores as `open_world` says."""
     settings = {"platform_gateway": gateway, "allow_private": True, "ask_timeout_seconds": ASK_SECONDS, **rules}
     with short_waits():
         async with open_world(root, clock=HastyClock(), **settings) as world:
@@ -90,7 +90,7 @@ async def approve(world: World, case: Case, number: int = 1, **metadata: Any) ->
     """A publication to the channel; its title is its own. Returns its id."""
     id = derived_id("publication", str(number))
     size = case.video_bytes
-    master = await world.store(MediaRole.MASTER, (b"%07d\n" % number * (size // 8 + 1))[:size])
+    master = await world.store(MediaRole.MASTER, (b"%07d\n" % number * (size // 8 + 1))[:size], f"master-{number}")
     command = CreatePublication(
         publication_id=id, approval_id="a1", video_id=f"v{number}", version=1, channel_id=CHANNEL,
         metadata=Metadata(title=title_of(number), **{"description": "Am Meer.", "tags": ("meer", "sommer")} | metadata),

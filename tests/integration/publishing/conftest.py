@@ -1,8 +1,9 @@
-"""Publishing on real SQLite documents, real files, and the real folder and site publishers."""
+"""Publishing on the real stores of a profile (the laptop's, unless the environment says otherwise), and the real folder
+and site publishers."""
 
 import hashlib
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -11,9 +12,7 @@ from typing import Any
 import pytest
 
 from video_manager.adapters.clock import SystemClock
-from video_manager.adapters.embedded.bus import SqliteBus
-from video_manager.adapters.embedded.documents import SqliteDocuments
-from video_manager.adapters.embedded.files import FolderFiles
+from video_manager.bootstrap.adapters import open_bus, open_stores
 from video_manager.contracts.commands import CreatePublication, WithdrawPublication
 from video_manager.contracts.envelope import Body, Envelope, envelope
 from video_manager.domain.access import Actor, Role
@@ -25,10 +24,11 @@ from video_manager.plugins.api import Plugin
 from video_manager.plugins.collectors import COLLECTORS
 from video_manager.plugins.publishers import PUBLISHERS
 from video_manager.plugins.registry import Registry
-from video_manager.ports import Clock
+from video_manager.ports import Clock, DocumentStore, FileStore
 from video_manager.publishing.assembly import Publishing, build_publishing
 from video_manager.publishing.rules import PublishingRules
 from video_manager.publishing.uploader import Checkpoint, ignore_checkpoint
+from video_manager.settings import Settings
 from video_manager.worker.folders import WorkFolders
 
 RITA = Actor(id="rita", name="Rita", role=Role.ADMIN)
@@ -42,18 +42,18 @@ NAMES = {MediaRole.MASTER: ("master.mp4", "video/mp4"), MediaRole.THUMBNAIL: ("t
 @dataclass
 class World:
     root: Path
-    documents: SqliteDocuments
-    files: FolderFiles
+    documents: DocumentStore
+    files: FileStore
     publishing: Publishing
 
     @property
     def published(self) -> Path:
         return self.root / "published"
 
-    async def store(self, role: MediaRole, content: bytes | None = None) -> MediaFile:
+    async def store(self, role: MediaRole, content: bytes | None = None, id: str = "") -> MediaFile:
         """The bytes in the file store, as the manager knows them."""
         data = CONTENT[role] if content is None else content
-        id, (name, content_type) = f"file-{role}", NAMES[role]
+        id, (name, content_type) = id or f"file-{role}", NAMES[role]
         if await self.files.stat(id) is None:
             source = self.root / f"new-{role}"
             source.write_bytes(data)
@@ -114,32 +114,27 @@ async def open_world(
     root: Path, *, clock: Clock | None = None, checkpoint: Checkpoint = ignore_checkpoint,
     plugins: Sequence[type[Plugin]] = (), **rules: Any,
 ) -> AsyncIterator[World]:  # fmt: skip
-    """A process's view of the data in `root`; several may be open at once."""
-    documents, files = SqliteDocuments(root / "documents.sqlite"), FolderFiles(root / "files")
-    await documents.open()
-    await files.open()
-    settings = PublishingRules(
+    """A process's view of the data in `root`, or on the servers that the settings in the environment name; several may
+    be open at once."""
+    rules_here = PublishingRules(
         base_url="http://127.0.0.1:8800", published_folder=root / "published",
         **{
             "keys_folder": root, "backoff_first_seconds": 0.0, "renew_seconds": 0.05, "lease_seconds": 0.5,
             "absent_margin_seconds": 0.1,
         } | rules,
     )  # fmt: skip
-    bus = SqliteBus(root / "bus.sqlite")
-    await bus.open()
-    publishing = build_publishing(
-        documents, files, Registry([*PUBLISHERS, *COLLECTORS, *plugins]), bus, clock or SystemClock(),
-        settings=settings, work_folder=WorkFolders(root / "work").open, checkpoint=checkpoint,
-    )  # fmt: skip
-    try:
+    settings = Settings(data_dir=root, min_free_bytes=0)
+    async with AsyncExitStack() as stack:
+        documents, files = await open_stores(settings, stack)
+        bus = await open_bus(settings, stack)
+        publishing = build_publishing(
+            documents, files, Registry([*PUBLISHERS, *COLLECTORS, *plugins]), bus, clock or SystemClock(),
+            settings=rules_here, work_folder=WorkFolders(root / "work").open, checkpoint=checkpoint,
+        )  # fmt: skip
+        stack.push_async_callback(publishing.stop)
         await publishing.open()
         await publishing.ensure_first_channels()
         yield World(root, documents, files, publishing)
-    finally:
-        await publishing.stop()
-        await bus.close()
-        await documents.close()
-        await files.close()
 
 
 @pytest.fixture
