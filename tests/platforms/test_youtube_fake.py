@@ -8,12 +8,12 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-import httplib2
 import httpx
 import pytest
 from googleapiclient.discovery import build_from_document
 from googleapiclient.errors import HttpError
 from googleapiclient.http import MediaFileUpload
+from tests.platforms.google_client import Through
 
 from video_manager.fakes import youtube as fakes
 from video_manager.fakes.google_discovery import Discovery
@@ -233,27 +233,13 @@ def test_the_day_has_its_allowance(at: At) -> None:
 # ---- Google's own client ------------------------------------------------------------------------------------
 
 
-class Through(httplib2.Http):
-    """Google's client reaches the fake as if it were Google."""
-
-    def __init__(self, at: At) -> None:
-        super().__init__(timeout=20)
-        self.redirect_codes = self.redirect_codes - {308}
-        self._at = at
-        self._token = at.token()
-
-    def request(self, uri: str, method: str = "GET", body: Any = None, headers: Any = None, **more: Any) -> Any:
-        signed = {**(headers or {}), "Authorization": f"Bearer {self._token}"}
-        return super().request(uri.replace("https://", f"{self._at.gateway}/"), method, body, signed, **more)
-
-
 def test_googles_own_client_publishes_through_the_fake(at: At, tmp_path: Path) -> None:
     document = json.loads(
         Path(build_from_document.__globals__["__file__"])
         .with_name("discovery_cache").joinpath("documents", "youtube.v3.json").read_text()
     )  # fmt: skip
     document |= {"rootUrl": "https://www.googleapis.com/", "baseUrl": "https://www.googleapis.com/"}
-    http = Through(at)
+    http = Through(at.gateway, at.token())
     client: Any = build_from_document(document, http=http)
     file = tmp_path / "video.mp4"
     file.write_bytes(b"VIDEO" * 200_000)

@@ -15,6 +15,7 @@ from starlette.responses import JSONResponse, Response
 
 _RFC3339 = r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)$"
 _PATTERNS = {"date-time": _RFC3339, "uint64": r"^\d+$", "int64": r"^-?\d+$"}
+_RANGES = {"int32": (-(2**31), 2**31 - 1), "uint32": (0, 2**32 - 1)}
 _BOOLEANS = ("true", "false")
 _NO_PARTS = ("kind", "etag")
 
@@ -63,6 +64,15 @@ class Method:
         return "/" in kind and any(one in (kind, f"{major}/*", "*/*") for one in self.media_types)
 
 
+@dataclass(frozen=True)
+class Noted:
+    """What only the words of a parameter's description say: `required: true, pattern: [A-Z]{3}, minValue: 1`."""
+
+    is_required: bool
+    pattern: str | None
+    minimum: int | None
+
+
 class Discovery:
     """One API. `document` names its file, as "youtube.v3"."""
 
@@ -104,6 +114,11 @@ class Discovery:
                 _check_value(name, value, spec)
         self._check_parts(method, given.get("part", []))
         return given
+
+    def noted(self, method: Method) -> dict[str, Noted]:
+        """Of the method's own parameters, by name. `parameters` does not check them: how an API words what it refuses
+        is its own."""
+        return {name: _noted(spec.get("description", "")) for name, spec in method.spec.get("parameters", {}).items()}
 
     def _check_parts(self, method: Method, parts: list[str]) -> None:
         resource = self._schema_of(method, "response")
@@ -161,20 +176,30 @@ def _methods(resources: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
         yield from _methods(resource.get("resources", {}))
 
 
+def _noted(description: str) -> Noted:
+    pattern = re.search(r'pattern: "?(\S+)$', description)
+    minimum = re.search(r"minValue: (-?\d+)", description)
+    return Noted("required: true" in description, pattern[1] if pattern else None, int(minimum[1]) if minimum else None)
+
+
 def _check_value(name: str, value: str, spec: Mapping[str, Any]) -> None:
     fault = None
     if spec["type"] == "boolean" and value not in _BOOLEANS:
         fault = "is no boolean"
-    elif spec["type"] == "integer" and not re.fullmatch(r"-?\d+", value):
-        fault = "is no number"
-    elif spec["type"] == "integer" and not int(spec.get("minimum", value)) <= int(value) <= int(
-        spec.get("maximum", value)
-    ):
-        fault = f"is not between {spec.get('minimum')} and {spec.get('maximum')}"
+    elif spec["type"] == "integer":
+        fault = _number_fault(value, spec)
     elif "enum" in spec and value not in spec["enum"]:
         fault = f"is none of {', '.join(spec['enum'])}"
     if fault:
         raise Wrong(400, "invalidParameter", f"Invalid value for parameter {name}: {value!r} {fault}")
+
+
+def _number_fault(value: str, spec: Mapping[str, Any]) -> str | None:
+    if not re.fullmatch(r"-?[0-9]{1,18}", value):
+        return "is no number"
+    least, most = _RANGES.get(spec.get("format", ""), (int(value), int(value)))
+    least, most = int(spec.get("minimum", least)), int(spec.get("maximum", most))
+    return None if least <= int(value) <= most else f"is not between {least} and {most}"
 
 
 def _as_json_schema(spec: Mapping[str, Any], method_id: str | None) -> dict[str, Any]:

@@ -1,5 +1,6 @@
-"""YouTube's Data API, as far as a publisher uses it. What a request may hold is read in Google's own discovery
-document; the rest (sessions, states, allowances, locked privacy) is as the documentation says."""
+"""YouTube's Data API, as far as a publisher uses it, and, on a host of its own, the Analytics API. What a request may
+hold is read in Google's discovery documents; the rest (sessions, states, allowances, locked privacy) is as the
+documentation says."""
 
 import hashlib
 import secrets
@@ -19,6 +20,8 @@ from video_manager.fakes.desk import Desk, Refused
 from video_manager.fakes.google_discovery import Discovery, Method, Wrong
 from video_manager.fakes.google_upload import Session, Sessions
 from video_manager.fakes.network import Fake, FakePost
+from video_manager.fakes.youtube_analytics import HOST as ANALYTICS_HOST
+from video_manager.fakes.youtube_analytics import AnalyticsSide
 from video_manager.fakes.youtube_videos import Allowance, Playlist, Video, check_snippet, status_of
 
 CHANNEL = "UCdemochannel0000000000a"
@@ -48,6 +51,7 @@ class YouTubeFake(Fake):
     name: ClassVar[str] = "youtube"
     hosts: ClassVar[tuple[str, ...]] = (
         "www.googleapis.com", "youtube.googleapis.com", "accounts.google.com", "oauth2.googleapis.com",
+        ANALYTICS_HOST,
     )  # fmt: skip
 
     def __init__(self, now: Callable[[], float]) -> None:
@@ -67,6 +71,7 @@ class YouTubeFake(Fake):
         self.processing_polls = 2
         self.outcome: dict[str, str] = {"uploadStatus": "processed"}
         """What processing ends with, as fields of the status part."""
+        self.analytics = AnalyticsSide(now, self.desk, self.videos, lambda: self.has_channel)
         self._discovery = Discovery("youtube.v3")
         self.sessions = Sessions(now, self._video_made)
         self._methods: dict[str, Callable[[_Asked], Awaitable[Response]]] = {
@@ -90,6 +95,8 @@ class YouTubeFake(Fake):
 
     async def _call(self, request: Request) -> Response:
         try:
+            if request.scope["fake_host"] == ANALYTICS_HOST:
+                return self.analytics.answer(request)
             return await self._answer(request)
         except Wrong as wrong:
             return wrong.answer()
@@ -131,7 +138,7 @@ class YouTubeFake(Fake):
 
     async def _videos(self, asked: _Asked) -> Response:
         found = [self.videos[id] for id in asked.ids() if id in self.videos]
-        items = [video.resource(asked.parts) for video in found if video.owner == asked.owner]
+        items = [video.resource(asked.parts, self.now()) for video in found if video.owner == asked.owner]
         if {"status", "processingDetails"} & set(asked.parts):
             for video in found:
                 video.polls_left -= 1
@@ -202,7 +209,7 @@ class YouTubeFake(Fake):
         text = f"{video.snippet.get('title', '')}\n{video.snippet.get('description', '')}"
         self.posts[id] = FakePost(id, session.owner, text, video.sha256, video.size_bytes, self.now())
         self._set_status(video, video.status)
-        return video.resource(["snippet", "status"])
+        return video.resource(["snippet", "status"], self.now())
 
     async def _update(self, asked: _Asked) -> Response:
         given = self._discovery.body(asked.method, await asked.request.body(), asked.parts)
@@ -212,10 +219,10 @@ class YouTubeFake(Fake):
         if "snippet" in asked.parts:
             check_snippet(given.get("snippet", {}))
             video.snippet = dict(given["snippet"])
-        return self._discovery.answer(asked.method, video.resource(asked.parts))
+        return self._discovery.answer(asked.method, video.resource(asked.parts, self.now()))
 
     def _set_status(self, video: Video, status: dict[str, Any]) -> None:
-        video.status = status if self.is_audited else {**status, "privacyStatus": "private"}
+        video.set_status(status if self.is_audited else {**status, "privacyStatus": "private"}, self.now())
         self.posts[video.id].public = video.status["privacyStatus"] == "public"
         self.posts[video.id].extra["status"] = video.status
 

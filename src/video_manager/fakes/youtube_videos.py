@@ -7,6 +7,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from video_manager.fakes.google_discovery import Wrong
+from video_manager.fakes.youtube_numbers import statistics
 
 INSERTS_PER_DAY = 100
 UNITS_PER_DAY = 10_000
@@ -43,12 +44,20 @@ class Video:
     captions: dict[tuple[str, str], str] = field(default_factory=dict)
     """The sha256 of each track, by language and name."""
     thumbnail_sha256: str | None = None
+    public_since: float | None = None
+    """When it became public first; it keeps its audience whatever becomes of it."""
 
     @property
     def is_processed(self) -> bool:
         return self.polls_left <= 0
 
-    def resource(self, parts: list[str]) -> dict[str, Any]:
+    def set_status(self, status: dict[str, Any], now: float) -> None:
+        if status["privacyStatus"] == "public" and self.public_since is None:
+            timed = self.status.get("publishAt")
+            self.public_since = now if timed is None else min(now, datetime.fromisoformat(timed).timestamp())
+        self.status = status
+
+    def resource(self, parts: list[str], now: float) -> dict[str, Any]:
         """A Video resource with these parts, those that this fake has something to say in."""
         state = self.outcome if self.is_processed else {"uploadStatus": "uploaded"}
         made_for_kids = self.status.get("selfDeclaredMadeForKids", False)
@@ -61,7 +70,7 @@ class Video:
                 "processingStatus": "succeeded" if self.is_processed else "processing",
                 "fileDetailsAvailability": "available" if self.is_processed else "inProgress",
             },
-            "statistics": {"viewCount": "0", "likeCount": "0", "commentCount": "0"},
+            "statistics": statistics(self.id, self.public_since, now),
         }
         return {"kind": "youtube#video", "id": self.id, **{part: known[part] for part in parts if part in known}}
 
