@@ -79,3 +79,5 @@ def test_every_platform_can_be_tried_without_an_account(demo: tuple[Path, int], 
             assert "Allow as" in page.text, page.text
     assert not (tmp_path / "data").exists()
     assert "Nothing has been posted yet" in httpx.get(f"http://127.0.0.1:{port + 1}/").text
+    report = httpx.get(f"http://127.0.0.1:{port + 1}/youtubeanalytics.googleapis.com/v2/reports")
+    assert report.json()["error"]["errors"][0]["reason"] == "authError"
