@@ -19,8 +19,8 @@ from video_manager.domain.video import MediaRole, Metadata
 from video_manager.fakes.network import FakeNetwork
 from video_manager.plugins.publishers import PUBLISHERS
 from video_manager.publishing.access import tokens
+from video_manager.publishing.access.apps import app_owner
 from video_manager.publishing.access.keyring import Keyring, keys_of
-from video_manager.publishing.access.service import app_owner
 from video_manager.publishing.access.vault import CREDENTIALS, Credential, Secrets, Vault
 from video_manager.publishing.channels import CHANNELS
 from video_manager.repository import Repository

@@ -39,8 +39,9 @@ def app(
     if as_json:
         print_json(shown)
         return
+    nobody = "registered by itself at each server" if shown.get("automatic") else "not entered yet"
     print_facts({
-        "platform": shown["title"], "client id": shown["client_id"] or "not entered yet",
+        "platform": shown["title"], "client id": shown["client_id"] or nobody,
         "redirect address": shown["redirect_url"], "scopes": shown["scopes"], "guide": shown["guide"],
     })  # fmt: skip
 

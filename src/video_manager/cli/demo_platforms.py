@@ -93,7 +93,7 @@ async def _connect(settings: "Settings") -> None:
         known = {channel["platform"] for channel in await api.items("channels")}
         platforms = (await api.get("platforms"))["items"]
         for platform in platforms:
-            if platform["signs_in"]:
+            if platform["signs_in"] and not (await api.get("platforms", platform["name"], "app"))["automatic"]:
                 app = {"client_id": CLIENT_ID, "client_secret": CLIENT_SECRET}
                 await api.put("platforms", platform["name"], "app", body=app)
         titles = {platform["name"]: platform["title"] for platform in platforms}

@@ -1,5 +1,6 @@
 """The sign-in desk of a fake platform: OAuth 2 code flow with PKCE, refresh tokens, scopes, and people who may untick
-some of them. Strict: codes work once, redirects must be those registered, verifiers must match."""
+some of them. Strict: codes work once and for the app they were made for, redirects and scopes must be those registered,
+verifiers must match."""
 
 import base64
 import hashlib
@@ -27,9 +28,20 @@ class Grant:
     scopes: frozenset[str]
 
 
+@dataclass(frozen=True)
+class Client:
+    """An app. None: it may use any redirect address, or ask for any scope."""
+
+    id: str
+    secret: str
+    redirect_uris: tuple[str, ...] | None = None
+    scopes: frozenset[str] | None = None
+
+
 @dataclass
 class _Code:
     grant: Grant
+    client_id: str
     redirect_uri: str
     challenge: str | None
     at: float
@@ -39,6 +51,7 @@ class _Code:
 class _Access:
     grant: Grant
     until: float | None
+    client_id: str
 
 
 class Refused(Exception):
@@ -69,6 +82,13 @@ class Desk:
     """Scopes that the person does not grant."""
     also: Callable[[Grant], Mapping[str, Any]] = lambda _grant: {}
     """Further fields of a token answer."""
+    clients: dict[str, Client] = field(default_factory=dict)
+    """Further apps, by their id."""
+    ignores_pkce: bool = False
+    reuses: bool = False
+    """Whoever signs in again with the same app and scopes gets the token that they have."""
+    issuer: str | None = None
+    """With one, every answer of the page names it (`iss`, RFC 9207)."""
     codes: dict[str, _Code] = field(default_factory=dict)
     access: dict[str, _Access] = field(default_factory=dict)
     refresh: dict[str, Grant] = field(default_factory=dict)
@@ -84,6 +104,15 @@ class Desk:
         """The person withdraws what they agreed to: nothing of theirs works any more."""
         self.access = {token: one for token, one in self.access.items() if one.grant.account != account}
         self.refresh = {token: grant for token, grant in self.refresh.items() if grant.account != account}
+
+    def client_of(self, token: str) -> str | None:
+        """Whose token it is: the app's id."""
+        known = self.access.get(token)
+        return known.client_id if known else None
+
+    def drop(self, token: str) -> None:
+        """From now on that token does not work."""
+        self.access.pop(token, None)
 
     def require(self, request: Request, *any_of: str, scheme: str = "Bearer") -> Grant:
         """Who calls. Raises Refused without a valid token, or without one of these scopes (none: any token does)."""
@@ -105,6 +134,11 @@ class Desk:
 
     # ---- over HTTP ------------------------------------------------------------------------------------------
 
+    def client(self, id: str) -> Client | None:
+        """An app by its id."""
+        own = Client(self.client_id, self.client_secret) if self.client_id else None
+        return own if own is not None and id == own.id else self.clients.get(id)
+
     def routes(self, authorize_path: str, token_path: str) -> list[BaseRoute]:
         return [
             Route(authorize_path, self._authorize, methods=["GET"]),
@@ -120,14 +154,16 @@ class Desk:
         decision = query.get("decide")
         if decision is None:
             return HTMLResponse(self._page(query))
-        back = {"state": query["state"]}
+        back = {"state": query["state"], **({"iss": self.issuer} if self.issuer else {})}
         if decision == "deny":
             return RedirectResponse(f"{query['redirect_uri']}?{urlencode({**back, 'error': 'access_denied'})}", 303)
         account = query.get("account") or next(iter(self.accounts))
         wanted = query["scope"].replace(self.scope_separator, " ").split()
         code = secrets.token_urlsafe(24)
         grant = Grant(account, frozenset(wanted) - self.unticked)
-        self.codes[code] = _Code(grant, query["redirect_uri"], query.get("code_challenge"), self.now())
+        challenge = None if self.ignores_pkce else query.get("code_challenge")
+        id = query[self.client_id_name]
+        self.codes[code] = _Code(grant, id, query["redirect_uri"], challenge, self.now())
         return RedirectResponse(f"{query['redirect_uri']}?{urlencode({**back, 'code': code})}", 303)
 
     def _fault(self, query: Mapping[str, str]) -> str | None:
@@ -136,9 +172,17 @@ class Desk:
             return f"missing: {', '.join(missing)}"
         if query.get("response_type") != "code":
             return "response_type must be code"
-        if query[self.client_id_name] != self.client_id:
+        client = self.client(query[self.client_id_name])
+        if client is None:
             return f"unknown {self.client_id_name}"
-        if self.needs_pkce and (not query.get("code_challenge") or query.get("code_challenge_method") != "S256"):
+        if client.redirect_uris is not None and query["redirect_uri"] not in client.redirect_uris:
+            return "the redirect_uri is not one of those registered"
+        wanted = query["scope"].replace(self.scope_separator, " ").split()
+        if client.scopes is not None and not client.scopes.issuperset(wanted):
+            return "the requested scope is not one of those registered"
+        if query.get("code_challenge") and query.get("code_challenge_method") != "S256":
+            return "the code_challenge_method must be S256"
+        if self.needs_pkce and not query.get("code_challenge"):
             return "PKCE with S256 is needed"
         return None
 
@@ -161,43 +205,61 @@ class Desk:
 
     async def _token(self, request: Request) -> Response:
         form = {name: str(value) for name, value in (await request.form()).items()}
-        if not self._is_client(request, form):
-            return _error("invalid_client", 401)
+        client = self.authenticated(request, form)
+        if client is None:
+            return error("invalid_client", 401)
         match form.get("grant_type"):
             case "authorization_code":
-                return self._redeem(form)
+                return self._redeem(form, client)
+            case "client_credentials" if self.clients:
+                return self._app_token(form, client)
             case "refresh_token":
                 return self._refresh(form)
-        return _error("unsupported_grant_type")
+        return error("unsupported_grant_type")
 
-    def _is_client(self, request: Request, form: Mapping[str, str]) -> bool:
+    def authenticated(self, request: Request, form: Mapping[str, str]) -> Client | None:
+        """The app that calls, by its id and secret."""
         kind, _, pair = request.headers.get("Authorization", "").partition(" ")
         if kind == "Basic":
-            return base64.b64decode(pair).decode() == f"{self.client_id}:{self.client_secret}"
-        return (form.get(self.client_id_name), form.get("client_secret")) == (self.client_id, self.client_secret)
+            id, _, secret = base64.b64decode(pair).decode().partition(":")
+        else:
+            id, secret = form.get(self.client_id_name, ""), form.get("client_secret", "")
+        client = self.client(id)
+        return client if client is not None and secret == client.secret else None
 
-    def _redeem(self, form: Mapping[str, str]) -> Response:
+    def _app_token(self, form: Mapping[str, str], client: Client) -> Response:
+        """For the app itself: nobody's account."""
+        scopes = frozenset(form.get("scope", "").split())
+        if not scopes or (client.scopes is not None and not scopes <= client.scopes):
+            return error("invalid_scope")
+        return JSONResponse(self._answer(Grant("", scopes), client_id=client.id))
+
+    def _redeem(self, form: Mapping[str, str], client: Client) -> Response:
         code = self.codes.pop(form.get("code", ""), None)
         if code is None or self.now() - code.at > CODE_SECONDS or form.get("redirect_uri") != code.redirect_uri:
-            return _error("invalid_grant")
+            return error("invalid_grant")
+        if code.client_id != client.id:
+            return error("invalid_grant")
         if code.challenge is not None and challenge_of(form.get("code_verifier", "")) != code.challenge:
-            return _error("invalid_grant")
-        return JSONResponse(self._answer(code.grant))
+            return error("invalid_grant")
+        return JSONResponse(self._answer(code.grant, client_id=client.id))
 
     def _refresh(self, form: Mapping[str, str]) -> Response:
         token = form.get("refresh_token", "")
         grant = self.refresh.get(token)
         if grant is None:
-            return _error("invalid_grant")
+            return error("invalid_grant")
         if self.rotates:
             del self.refresh[token]
             self.spent.add(token)
         return JSONResponse(self._answer(grant, None if self.rotates else token))
 
-    def _answer(self, grant: Grant, refresh: str | None = None) -> dict[str, Any]:
-        access = secrets.token_urlsafe(24)
+    def _answer(self, grant: Grant, refresh: str | None = None, client_id: str = "") -> dict[str, Any]:
         until = None if self.access_seconds is None else self.now() + self.access_seconds
-        self.access[access] = _Access(grant, until)
+        new = _Access(grant, until, client_id)
+        had = next((token for token, one in self.access.items() if self.reuses and one == new), None)
+        access = had or secrets.token_urlsafe(24)
+        self.access[access] = new
         answer: dict[str, Any] = {
             "access_token": access, "token_type": "Bearer", "scope": self.scope_separator.join(sorted(grant.scopes)),
         }  # fmt: skip
@@ -214,5 +276,6 @@ def challenge_of(verifier: str) -> str:
     return base64.urlsafe_b64encode(hashlib.sha256(verifier.encode()).digest()).decode().rstrip("=")
 
 
-def _error(code: str, status: int = 400) -> Response:
+def error(code: str, status: int = 400) -> Response:
+    """As RFC 6749 has it."""
     return JSONResponse({"error": code, "error_description": code.replace("_", " ")}, status)

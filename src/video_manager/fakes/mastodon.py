@@ -12,6 +12,7 @@ from starlette.routing import BaseRoute, Route
 
 from video_manager.fakes import mastodon_shapes as shapes
 from video_manager.fakes.bytes_in import Arrived
+from video_manager.fakes.mastodon_desk import MastodonDesk
 from video_manager.fakes.network import Fake, FakePost
 
 HOST = "mastodon.example"
@@ -38,6 +39,8 @@ class MastodonFake(Fake):
     def __init__(self, now: Any) -> None:
         super().__init__(now)
         self.tokens = {TOKEN: {"profile", "read", "write"}}
+        """Those that were made by hand, and what they allow."""
+        self.sign_in = MastodonDesk(now, HOST, ACCOUNT)
         self.fails_processing = False
         self.media: dict[str, dict[str, Any]] = {}
         self.statuses: dict[str, dict[str, Any]] = {}
@@ -57,16 +60,20 @@ class MastodonFake(Fake):
             ("DELETE", "/api/v1/statuses/{id}", self._delete_status),
             ("GET", "/api/v1/accounts/{id}/statuses", self._list_statuses),
         ]
-        return [Route(path, _answering(call), methods=[method]) for method, path, call in calls]
+        own = [Route(path, _answering(call), methods=[method]) for method, path, call in calls]
+        return [*own, *self.sign_in.routes()]
 
     def _require(self, request: Request, scope: str) -> set[str]:
         kind, _, token = request.headers.get("Authorization", "").partition(" ")
-        granted = self.tokens.get(token)
+        granted = self._granted(token)
         if kind != "Bearer" or granted is None:
             raise _Refused(401, "The access token is invalid")
         if not granted & {scope, scope.partition(":")[0]}:
             raise _Refused(403, "This action is outside the authorized scopes")
         return granted
+
+    def _granted(self, token: str) -> set[str] | None:
+        return self.tokens.get(token) or self.sign_in.scopes_of(token)
 
     def _limit(self, name: str) -> None:
         most, seconds = LIMITS[name]
@@ -96,9 +103,10 @@ class MastodonFake(Fake):
 
     def _require_any(self, request: Request) -> set[str]:
         token = request.headers.get("Authorization", "").removeprefix("Bearer ")
-        if token not in self.tokens:
+        granted = self._granted(token)
+        if granted is None:
             raise _Refused(401, "The access token is invalid")
-        return self.tokens[token]
+        return granted
 
     async def _instance(self, _request: Request) -> Response:
         return JSONResponse(shapes.instance(HOST, VIDEO_TYPES, VIDEO_BYTES, CHARACTERS))

@@ -264,8 +264,7 @@ class Publisher(Plugin, ABC, Generic[OptionsT]):
         """Prove that the channel works and say which account it is."""
 
     def oauth_at(self, options: OptionsT) -> OAuth | None:
-        """`oauth` with the addresses that the options name, without any call. Raises InvalidInput (`options.<name>`)
-        for one that cannot be an address."""
+        """`oauth` with the addresses that the options name, without any call."""
         del options
         return self.oauth
 

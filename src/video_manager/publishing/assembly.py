@@ -14,6 +14,7 @@ from video_manager.outbound import OutboundTransport
 from video_manager.plugins.api import MediaTool, SiteCounts
 from video_manager.plugins.registry import Registry
 from video_manager.ports import Clock, DocumentStore, FileStore, MessageBus, Subscription, WorkFolder
+from video_manager.publishing.access.apps import Apps
 from video_manager.publishing.access.handles import Handles
 from video_manager.publishing.access.keeper import Keeper
 from video_manager.publishing.access.keyring import Keyring, keys_of
@@ -130,7 +131,7 @@ def build_publishing(
     keyring = Keyring(keys_of(rules.credential_keys, rules.keys_folder))
     vault = Vault(credentials, keyring)
     tokens, handles = Tokens(vault, clock), Handles(keyring)
-    access = AccessService(vault, tokens, Quotas(quota_uses, clock), transport, clock)
+    access = AccessService(vault, tokens, Apps(vault, clock), Quotas(quota_uses, clock), transport, clock)
     http = httpx.AsyncClient(transport=transport, timeout=CALL_TIMEOUT, follow_redirects=False, trust_env=False)
     around = Surroundings(http, clock, shelves.shelf(None), rules.published_folder)
     platforms = Platforms(registry, around, access, handles, shelves, rules, work_folder)

@@ -285,10 +285,13 @@ class ChannelService:
         secrets sign in anew, except where it is a person who signs in."""
         names = self._platforms.secret_names(platform)
         options = await self._platforms.resolve_options(platform, {**kept.options, **given})
-        secret = {name: str(options.pop(name)) for name in names if options.get(name) is not None}
+        found = {name: options.pop(name, None) for name in names}
+        secret = {name: str(value) for name, value in found.items() if value is not None}
         if secret == dict(kept.options):
             return options, kept
-        if self._platforms.kind(platform).oauth is not None:
+        publisher = self._platforms.kind(platform)
+        by_hand = publisher.token_option
+        if publisher.oauth is not None and secret.get(by_hand) == kept.options.get(by_hand):
             return options, replace(kept, options=secret)
         return options, Secrets(options=secret)
 
@@ -299,7 +302,9 @@ class ChannelService:
         except ActionRequiredError:
             kept = Secrets()  # its key is gone: entering the secrets again is the way out
         options, secrets = await self.split_options(channel.platform, given, kept)
-        if secrets == kept:
+        if self._platforms.is_elsewhere(channel.platform, channel.options, options):
+            options, secrets = await self.split_options(channel.platform, given, Secrets())
+        elif secrets == kept:
             return options, await self._connect(channel.with_(options=options))
         trial = f"trial-{uuid.uuid4().hex}"
         try:

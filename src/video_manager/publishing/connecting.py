@@ -1,11 +1,12 @@
 """Use cases of connecting channels to platforms where people sign in (OAuth 2): the operator's app, the way there and
 back, the choice of an account, and connecting a channel again."""
 
+import asyncio
 import contextlib
 import logging
 import secrets as random
-from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -16,14 +17,16 @@ from video_manager.errors import (
     Conflict,
     InvalidInput,
     NotFound,
+    RetryableError,
     TooManyRequests,
     WorkError,
 )  # fmt: skip
 from video_manager.outbound import through
-from video_manager.plugins.api import Account, OAuth, OAuthApp, Publisher, Token
+from video_manager.plugins.api import Account, OAuth, OAuthApp, Publisher
 from video_manager.ports import Clock, Op, Query, Where
 from video_manager.publishing.access import oauth as standard
-from video_manager.publishing.access.service import AccessService, app_owner
+from video_manager.publishing.access.comeback import Comeback, denied, require_scopes
+from video_manager.publishing.access.service import AccessService
 from video_manager.publishing.access.vault import Secrets
 from video_manager.publishing.channels import Brought, ChannelService, NewChannel
 from video_manager.publishing.connection import (
@@ -38,14 +41,15 @@ from video_manager.publishing.connection import (
     Reconnection,
     sha256_of,
 )
-from video_manager.publishing.platforms import Platforms
+from video_manager.publishing.platforms import Connected, Platforms
 from video_manager.publishing.recording import Record, ignore_record
 from video_manager.repository import Loaded, Repository, instant_text
 
 MOST_OPEN = 20
 """Connections under way of one person."""
 MOST_ACCOUNTS = 200
-LONGEST_WORDS = 300
+SERVER_SECONDS = 45.0
+"""How long a server may take to say what it supports and to register the product's app."""
 _SWEEP_BATCH = 200
 _GONE = "this sign-in is not known here, was used before, or took longer than ten minutes: begin it again"
 
@@ -53,24 +57,6 @@ Resume = Callable[[Actor, str], Awaitable[None]]
 """Tries again what waited for a channel."""
 
 log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class Comeback:
-    """What the platform sent a person back with."""
-
-    state: str
-    code: str | None = None
-    error: str | None = None
-    error_description: str | None = None
-
-
-@dataclass(frozen=True)
-class _Kind:
-    """A platform where people sign in."""
-
-    publisher: type[Publisher[Any]]
-    oauth: OAuth
 
 
 class ConnectingService:
@@ -96,25 +82,23 @@ class ConnectingService:
     async def app(self, actor: Actor, platform: str) -> AppView:
         """Raises NotFound for a platform that knows no sign-in."""
         actor.require(Right.CHANNELS)
-        kind = self._kind(platform)
-        kept = (await self._access.vault.get(app_owner(platform))).options
+        publisher, way = self._kind(platform)
+        kept = None if publisher.registers_apps else await self._access.apps.of_operator(platform)
         return AppView(
-            platform=platform, title=kind.publisher.title, client_id=kept.get("client_id"), registered=bool(kept),
-            redirect_url=self.redirect_url(platform), scopes=list(kind.oauth.scopes), guide=kind.publisher.guide,
+            platform=platform, title=publisher.title, automatic=publisher.registers_apps,
+            client_id=kept.client_id if kept else None, registered=publisher.registers_apps or kept is not None,
+            redirect_url=self.redirect_url(platform), scopes=list(way.scopes), guide=publisher.guide,
         )  # fmt: skip
 
     async def edit_app(self, actor: Actor, platform: str, edit: AppEdit) -> AppView:
         actor.require(Right.ADMINISTER)
-        self._kind(platform)
-        vault, owner = self._access.vault, app_owner(platform)
-        try:
-            kept = (await vault.get(owner)).options
-        except ActionRequiredError:
-            kept = {}  # its key is gone: entering the app again is the way out
-        secret = edit.client_secret.get_secret_value() if edit.client_secret else kept.get("client_secret")
-        if secret is None:
-            raise InvalidInput.field("client_secret", "is needed the first time")
-        await vault.put(owner, Secrets({"client_id": edit.client_id, "client_secret": secret}), self._clock.now())
+        publisher, _ = self._kind(platform)
+        if publisher.registers_apps:
+            raise Conflict(
+                f"there is no app to enter for {publisher.title}: one is registered by itself at each server"
+            )
+        secret = edit.client_secret.get_secret_value() if edit.client_secret else None
+        await self._access.apps.enter(platform, edit.client_id, secret)
         await self._record(actor, "platform-app.change", platform, edit.client_id)
         return await self.app(actor, platform)
 
@@ -124,24 +108,45 @@ class ConnectingService:
     # ---- there and back ---------------------------------------------------------------------------------------
 
     async def begin(self, actor: Actor, id: str, platform: str, new: NewConnection) -> tuple[Connection, str]:
-        """The connection and the address where the person agrees."""
+        """The connection and the address where the person agrees. Raises InvalidInput for a server where nobody can
+        sign in, and Conflict while it does not answer or no app is entered."""
         actor.require(Right.CHANNELS)
-        kind, now = self._kind(platform), self._clock.now()
-        app = await self._app(kind)
+        publisher, now = self._kind(platform)[0], self._clock.now()
         await self._refuse_too_many(actor, now)
-        name, options, kept = await self._wanted(platform, new)
-        state, verifier = random.token_urlsafe(32), random.token_urlsafe(48) if kind.oauth.pkce else None
+        name, options, kept = await self._wanted(publisher, new)
+        state = random.token_urlsafe(32)
         connection = Connection(
             id=id, platform=platform, channel_id=new.channel_id, name=name, options=options,
             state_sha256=sha256_of(state), actor_id=actor.id, created_at=now, expires_at=now + AGREEING_TIME,
         )  # fmt: skip
-        await self._access.vault.put(id, replace(kept, verifier=verifier), now)
+        way, app = await self._way(connection, kept)
+        verifier = random.token_urlsafe(48) if way.pkce else None
+        connection = connection.with_(address=way.authorize_url, issuer=way.issuer, issuer_named=way.names_issuer)
+        # The code will be this app's, whichever is registered by then; the operator's may be mended meanwhile.
+        own = app if publisher.registers_apps else None
+        await self._access.vault.put(id, replace(kept, verifier=verifier, app=own), now)
         if not await self._connections.add_if_absent(connection):
             await self._connections.change(id, lambda _old: connection)  # the same request again: another state
         address = standard.authorize_address(
-            kind.oauth, app, redirect_url=self.redirect_url(platform), state=state, verifier=verifier
+            way, app, redirect_url=self.redirect_url(platform), state=state, verifier=verifier
         )
         return connection, str(through(self._gateway, address) if self._gateway else address)
+
+    async def _way(self, connection: Connection, kept: Secrets) -> tuple[OAuth, OAuthApp]:
+        """How and as which app the person signs in."""
+        channel, title = await self._as_channel(connection), self._kind(connection.platform)[0].title
+        with _told(title):
+            async with self._platforms.connected(channel, secrets=kept) as platform:
+                return await self._way_at(platform)
+
+    async def _way_at(self, platform: Connected) -> tuple[OAuth, OAuthApp]:
+        publisher = platform.publisher
+        if not publisher.registers_apps:
+            return self._kind(publisher.name)[1], platform.context.app
+        async with asyncio.timeout(SERVER_SECONDS):
+            server = publisher.sign_in_server(platform.options, platform.context)
+            way, back_to = await server.described(), self.redirect_url(publisher.name)
+            return way, await self._access.apps.at_server(publisher.name, way.token_url, back_to, server)
 
     async def get(self, actor: Actor, id: str, platform: str | None = None) -> Connection:
         """Raises NotFound, also for somebody else's."""
@@ -180,21 +185,23 @@ class ConnectingService:
         return ready.value
 
     async def _accounts(self, connection: Connection, back: Comeback) -> tuple[FoundAccount, ...]:
-        kind = self._kind(connection.platform)
-        title = kind.publisher.title
+        publisher, usual = self._kind(connection.platform)
+        title = publisher.title
+        connection.expected.require(title, back.iss)
         if back.error is not None:
-            raise ActionRequiredError(_denied(title, back))
+            raise ActionRequiredError(denied(title, back))
         if not back.code:
             raise ActionRequiredError(f"{title} sent nothing back that could be exchanged: try again")
         now = self._clock.now()
         kept = await self._access.vault.get(connection.id)
         channel = await self._as_channel(connection)
         async with self._platforms.connected(channel, secrets=kept) as platform:
+            way = platform.publisher.oauth_at(platform.options) or usual
             token = await standard.exchanged(
-                kind.oauth, await self._app(kind), self._access.transport, now, title, code=back.code,
+                way, platform.context.app, self._access.transport, now, title, code=back.code,
                 redirect_url=self.redirect_url(connection.platform), verifier=kept.verifier,
             )  # fmt: skip
-            _require_scopes(kind, token)
+            require_scopes(title, way, token)
             token = await platform.publisher.exchanged(token, platform.context)
             await self._access.vault.put(connection.id, replace(kept, verifier=None).with_token(token, now), now)
             found = (await platform.publisher.accounts(platform.options, platform.context))[:MOST_ACCOUNTS]
@@ -229,6 +236,7 @@ class ConnectingService:
         connection = await self._ready(actor, new.connection or "")
         if connection.platform != new.platform:
             raise InvalidInput.field("connection", f"is one to {connection.platform}")
+        _refuse_token(self._kind(new.platform)[0], new.options)
         account = _chosen(connection, new.account_id)
         brought = await self._brought(connection, account)
         given = new.model_copy(update={"options": {**connection.options, **new.options}})
@@ -266,7 +274,7 @@ class ConnectingService:
     async def _brought(self, connection: Connection, account: FoundAccount) -> Brought:
         held = await self._access.vault.get(connection.id)
         token = held.accounts.get(account.id, held.token)
-        kept = Secrets(options=held.options, token=token, obtained_at=held.obtained_at)
+        kept = Secrets(options=held.options, token=token, obtained_at=held.obtained_at, app=held.app)
         return Brought(Account(account.name, account.url, account.id, account.facts), kept)
 
     # ---- upkeep -------------------------------------------------------------------------------------------------
@@ -288,20 +296,15 @@ class ConnectingService:
 
     # ---- parts --------------------------------------------------------------------------------------------------
 
-    def _kind(self, platform: str) -> _Kind:
+    def _kind(self, platform: str) -> tuple[type[Publisher[Any]], OAuth]:
+        """A platform where people sign in."""
         try:
             publisher = self._platforms.kind(platform)
         except InvalidInput as error:
             raise NotFound(error.detail) from error
         if publisher.oauth is None:
             raise NotFound(f"nobody signs in to {publisher.title}: its options are enough (POST /channels)")
-        return _Kind(publisher, publisher.oauth)
-
-    async def _app(self, kind: _Kind) -> OAuthApp:
-        try:
-            return (await self._access.of(kind.publisher, app_owner(kind.publisher.name))).app
-        except ActionRequiredError as error:
-            raise Conflict(error.detail) from error
+        return publisher, publisher.oauth
 
     async def _refuse_too_many(self, actor: Actor, now: datetime) -> None:
         open_ones = await self._connections.count(
@@ -310,8 +313,13 @@ class ConnectingService:
         if open_ones >= MOST_OPEN:
             raise TooManyRequests(f"{open_ones} sign-ins of yours are under way: finish one, or wait ten minutes")
 
-    async def _wanted(self, platform: str, new: NewConnection) -> tuple[str, dict[str, Any], Secrets]:
-        """Name, options and secret options of the channel that is to be."""
+    async def _wanted(
+        self, publisher: type[Publisher[Any]], new: NewConnection
+    ) -> tuple[str, dict[str, Any], Secrets]:  # fmt: skip
+        """Name, options and secret options of the channel that is to be; a token made by hand is none of them, as the
+        person signs in instead."""
+        platform, by_hand = publisher.name, publisher.token_option
+        _refuse_token(publisher, new.options)
         if new.channel_id is None:
             options, secrets = await self._channels.split_options(platform, new.options, Secrets())
             return new.name, options, secrets
@@ -319,7 +327,8 @@ class ConnectingService:
         if channel.platform != platform:
             raise InvalidInput.field("channel_id", f"is a channel of {channel.platform}")
         with contextlib.suppress(ActionRequiredError):  # its key is gone: then its options are entered again
-            return channel.name, channel.options, Secrets((await self._access.vault.get(channel.id)).options)
+            kept = (await self._access.vault.get(channel.id)).options
+            return channel.name, channel.options, Secrets({name: kept[name] for name in kept if name != by_hand})
         options, secrets = await self._channels.split_options(platform, {**channel.options, **new.options}, Secrets())
         return channel.name, options, secrets
 
@@ -336,6 +345,27 @@ class ConnectingService:
         )  # fmt: skip
 
 
+@contextlib.contextmanager
+def _told(title: str) -> Iterator[None]:
+    """What goes wrong before the person is sent away, as an answer to them."""
+    try:
+        yield
+    except (RetryableError, TimeoutError) as error:
+        words = getattr(error, "detail", "it took too long")
+        raise Conflict(f"{title} does not answer now ({words}): try again later") from error
+    except ActionRequiredError as error:
+        raise Conflict(error.detail) from error
+    except WorkError as error:
+        raise InvalidInput.field("options", error.detail) from error
+
+
+def _refuse_token(publisher: type[Publisher[Any]], options: Mapping[str, Any]) -> None:
+    """A token made by hand and one of a sign-in would be two answers to whose channel it is."""
+    name = publisher.token_option
+    if name and options.get(name):
+        raise InvalidInput.field(f"options.{name}", "is for connecting without signing in: leave it empty here")
+
+
 def _chosen(connection: Connection, account_id: str | None) -> FoundAccount:
     if account_id is None and len(connection.accounts) == 1:
         return connection.accounts[0]
@@ -344,20 +374,3 @@ def _chosen(connection: Connection, account_id: str | None) -> FoundAccount:
         known = ", ".join(one.id for one in connection.accounts)
         raise InvalidInput.field("account_id", f"must be one of the accounts that were found: {known}")
     return found
-
-
-def _denied(title: str, back: Comeback) -> str:
-    if back.error == "access_denied":
-        return f"access was not granted at {title}: connect again and agree"
-    words = " ".join(f"{back.error} {back.error_description or ''}".split())[:LONGEST_WORDS]
-    return f"{title} refused: {words}"
-
-
-def _require_scopes(kind: _Kind, token: Token) -> None:
-    """A platform that names no scopes granted those that were asked for (RFC 6749, 5.1)."""
-    missing = [scope for scope in kind.oauth.needed if token.scopes and scope not in token.scopes]
-    if missing:
-        raise ActionRequiredError(
-            f"{kind.publisher.title} was not allowed everything that is needed; missing: {', '.join(missing)}. Connect "
-            "again and leave all boxes ticked"
-        )

@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr
 from video_manager.domain.access import COMMAND_LINE, Actor
 from video_manager.domain.model import Frozen, Instant
 from video_manager.ports import CollectionSpec
+from video_manager.publishing.access.comeback import Expected
 
 CONNECTIONS = CollectionSpec("connections", indexed=("expires_at", "actor_id"), unique=("state_sha256",))
 AGREEING_TIME = timedelta(minutes=10)
@@ -47,6 +48,10 @@ class Connection(Frozen):
     options: dict[str, Any] = Field(default_factory=dict)
     state: ConnectionState = ConnectionState.WAITING
     state_sha256: str
+    address: str = ""
+    """Where the person was sent; `issuer` and `issuer_named` say whose answer is waited for (see `Expected`)."""
+    issuer: str = ""
+    issuer_named: bool = False
     actor_id: str
     accounts: tuple[FoundAccount, ...] = ()
     error: str | None = None
@@ -56,6 +61,10 @@ class Connection(Frozen):
     def is_of(self, actor: Actor) -> bool:
         """Only who began it goes on with it; what the command line of this machine began, anybody who may."""
         return self.actor_id in (actor.id, COMMAND_LINE)
+
+    @property
+    def expected(self) -> Expected:
+        return Expected(self.address, self.issuer, self.issuer_named)
 
     def state_at(self, now: datetime) -> ConnectionState:
         over = now >= self.expires_at and self.state is not ConnectionState.FAILED
@@ -95,10 +104,12 @@ class AppEdit(BaseModel):
 
 
 class AppView(BaseModel):
-    """`redirect_url` is to be registered at the platform exactly so. The secret is never shown."""
+    """`redirect_url` is to be registered at the platform exactly so. The secret is never shown. `automatic`: there is
+    nothing to register, as the product does it at each server."""
 
     platform: str
     title: str
+    automatic: bool
     client_id: str | None
     registered: bool
     redirect_url: str

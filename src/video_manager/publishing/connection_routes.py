@@ -10,8 +10,9 @@ from starlette.responses import HTMLResponse, RedirectResponse
 from video_manager.domain.access import COMMAND_LINE
 from video_manager.errors import NotFound
 from video_manager.ports import Clock
+from video_manager.publishing.access.comeback import Comeback
 from video_manager.publishing.access.rotation import Rotation, RotationStep
-from video_manager.publishing.connecting import Comeback, ConnectingService
+from video_manager.publishing.connecting import ConnectingService
 from video_manager.publishing.connection import (
     AppEdit,
     AppView,
@@ -87,10 +88,10 @@ def callback_router(service: ConnectingService) -> APIRouter:
     @routes.get("/oauth/{platform}/callback")
     async def callback(
         platform: str, actor: CurrentActor, state: Word = None, code: Word = None,
-        error: Word = None, error_description: Word = None,
+        error: Word = None, error_description: Word = None, iss: Word = None,
     ) -> Response:  # fmt: skip
         try:
-            back = Comeback(state or "", code, error, error_description)
+            back = Comeback(state or "", code, error, error_description, iss)
             connection = await service.come_back(actor, platform, back)
         except NotFound as refusal:
             return _page("This did not work", refusal.detail, refusal.status)

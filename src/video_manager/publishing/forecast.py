@@ -45,7 +45,8 @@ class PlanConflict(BaseModel):
 
 
 class PlannedPost(BaseModel):
-    """`expected_at` is when it will go out as things are; null: not before a person does something."""
+    """`expected_at` is when it will go out as things are; null: not before a person does something. `handed_over`: the
+    platform publishes it by itself, whatever happens here."""
 
     publication_id: str
     video_id: str
@@ -57,6 +58,7 @@ class PlannedPost(BaseModel):
     publish_at: datetime | None
     requested_local: str | None
     expected_at: datetime | None
+    handed_over: bool = False
     conflicts: list[PlanConflict]
 
 
@@ -107,10 +109,11 @@ class Forecast:
         scheduled = (Where("state", Op.EQ, PublicationState.SCHEDULED.value),
                      Where("due_at", Op.LE, instant_text(until)))  # fmt: skip
         found = [one.value for one in await self._publications.find(Query(scheduled, order_by="due_at", limit=_MOST))]
-        sending = Where("state", Op.EQ, PublicationState.UPLOADING.value)
+        ahead = Where("state", Op.IN, [PublicationState.UPLOADING.value, PublicationState.PENDING.value])
         found += [
-            one.value for one in await self._publications.find(Query((sending,), limit=_MOST))
-            if one.value.publish_at is not None and now < one.value.publish_at <= until  # ahead of its time
+            one.value for one in await self._publications.find(Query((ahead,), limit=_MOST))
+            if one.value.publish_at is not None and now < one.value.publish_at <= until
+            and (one.value.state is PublicationState.UPLOADING or one.value.entrusted)
         ]  # fmt: skip
         by_channel: dict[str, list[Publication]] = {}
         for publication in found:
@@ -148,10 +151,11 @@ class Forecast:
     async def _broken_connection(self, channel: Channel, now: datetime) -> str | None:
         try:
             publisher = self._platforms.kind(channel.platform)
-            token = (await self._access.secrets(channel.id)).token
+            secrets = await self._access.secrets(channel.id)
         except (InvalidInput, ActionRequiredError) as error:
             return error.detail
-        if publisher.oauth is None:
+        token = secrets.token
+        if publisher.oauth is None or publisher.token_option in secrets.options:
             return None
         if token is None:
             return f"the channel is not connected to {publisher.title}: connect it"
@@ -178,7 +182,11 @@ _BLOCKING = frozenset({Obstacle.CHANNEL_DISABLED, Obstacle.CHANNEL_PAUSED, Obsta
 def _plan(lane: _Lane, publication: Publication, now: datetime) -> PlannedPost:
     """Give it its time in the simulation, as the scheduler would."""
     content, conflicts = publication.content, list(lane.obstacles)
-    expected = _expected(lane, publication, now, conflicts)
+    expected: datetime | None
+    if publication.entrusted:
+        conflicts, expected = [], publication.publish_at
+    else:
+        expected = _expected(lane, publication, now, conflicts)
     if any(conflict.kind in _BLOCKING for conflict in conflicts):
         expected = None
     if expected is None or expected > now + _QUOTAS_LAST:
@@ -190,7 +198,7 @@ def _plan(lane: _Lane, publication: Publication, now: datetime) -> PlannedPost:
         publication_id=publication.id, video_id=content.video_id, version=content.version,
         title=content.metadata.title, channel_id=lane.channel.id, channel_name=lane.channel.name,
         platform=content.platform, publish_at=publication.publish_at, requested_local=publication.requested_local,
-        expected_at=expected, conflicts=conflicts,
+        expected_at=expected, handed_over=publication.entrusted, conflicts=conflicts,
     )  # fmt: skip
 
 

@@ -110,6 +110,12 @@ class Platforms:
     def kind(self, platform: str) -> type[Publisher[Any]]:
         return self._registry.publisher(platform)
 
+    def is_elsewhere(self, platform: str, before: dict[str, Any], after: dict[str, Any]) -> bool:
+        """Whether these options name another server to sign in at: secrets of the one are not for the other."""
+        publisher = self.kind(platform)()
+        ways = [publisher.oauth_at(publisher.Options.model_construct(**options)) for options in (before, after)]
+        return ways[0] != ways[1]
+
     @asynccontextmanager
     async def connected(
         self, channel: Channel, publication: Publication | None = None, progress: Progress | None = None,
@@ -128,7 +134,7 @@ class Platforms:
             raise ActionRequiredError(f"channel {channel.name!r}: {error.detail}; edit the channel") from error
         valid = publisher.Options.model_validate(options)
         around = replace(self._around, site=self._shelves.shelf(publication.approved if publication else None))
-        access = await self._access.of(type(publisher), channel.id)
+        access = await self._access.of(publisher, valid, channel.id, kept)
         account = {**channel.account, "id": channel.account_id, "name": channel.account_name,
                    "url": channel.account_url}  # fmt: skip
 

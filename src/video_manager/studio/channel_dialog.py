@@ -35,7 +35,7 @@ class PlatformDialog:
         async def choose(platform: str) -> None:
             self._dialog.close()
             if signs_in(visit, platform):
-                await SignInDialog(visit, platform).open()
+                await SignInDialog(visit, platform, refresh).open()
             else:
                 ChannelDialog(visit, platform, refresh).open()
 

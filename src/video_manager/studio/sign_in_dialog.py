@@ -1,7 +1,7 @@
 """Channels of platforms where people sign in: what to register there, the way there, and the choice of an account."""
 
 import uuid
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
 from nicegui import ui
@@ -10,7 +10,7 @@ from video_manager.domain.access import Actor, Right
 from video_manager.domain.channel import Channel
 from video_manager.errors import FieldError, InvalidInput
 from video_manager.plugins.registry import PluginKind
-from video_manager.publishing.channels import NewChannel
+from video_manager.publishing.channels import ChannelEdit, NewChannel
 from video_manager.publishing.connection import (
     AppEdit,
     AppView,
@@ -26,6 +26,7 @@ from video_manager.studio.formats import sentence
 from video_manager.studio.forms import SchemaForm
 from video_manager.studio.forms.plain import PlainForm
 from video_manager.studio.forms.requests import read_body
+from video_manager.studio.forms.schema import Schema
 from video_manager.studio.session import Visit, tell
 
 Refresh = Callable[[], Awaitable[None]]
@@ -40,13 +41,22 @@ def signs_in(visit: Visit, platform: str) -> bool:
 
 
 class SignInDialog:
-    """A new channel, or `channel` again. Its button leads to the platform, which sends the person back to Channels."""
+    """A new channel, or `channel` again. Its button leads to the platform, which sends the person back to Channels.
+    Where the platform knows tokens made by hand, one that is entered connects at once instead. `entered`: options of an
+    earlier try."""
 
-    def __init__(self, visit: Visit, platform: str, channel: Channel | None = None) -> None:
+    def __init__(
+        self, visit: Visit, platform: str, refresh: Refresh, channel: Channel | None = None,
+        entered: Mapping[str, Any] | None = None,
+    ) -> None:  # fmt: skip
         self._visit = visit
         self._platform = platform
+        self._refresh = refresh
         self._channel = channel
+        self._entered = entered
+        self._new_id = uuid.uuid4().hex
         self._description = visit.parts.registry.description(PluginKind.PUBLISHER, platform)
+        self._token_option = visit.parts.registry.publisher(platform).token_option
         title = f"Connect {channel.name} again" if channel else f"New channel: {self._description.title}"
         self._dialog = Dialog(title)
         self._plain = PlainForm()
@@ -54,6 +64,7 @@ class SignInDialog:
         self._name: Any = None
         self._client_id: Any = None
         self._client_secret: Any = None
+        self._token: Any = None
 
     async def open(self) -> None:
         connecting = self._visit.parts.connecting
@@ -68,17 +79,31 @@ class SignInDialog:
                     "name", "Name", lambda: ui.input(value=self._description.title),
                     "As you will see it when you choose channels.",
                 )  # fmt: skip
-                self._options = SchemaForm(self._description.json_schema)
+                fields = _without(self._description.json_schema, self._token_option)
+                self._options = SchemaForm(fields, self._entered)
             elif self._channel.paused_reason:
                 note(sentence(self._channel.paused_reason), "warn", "pause_circle")
-            if may_register:
+            if self._token_option:
+                self._draw_token(app)
+            if may_register and not app.automatic:
                 self._draw_app(app)
             elif not app.registered:
                 note(f"An administrator has to enter the app of {app.title} here first.", "warn")
+        sign_in = f"Sign in at {app.title}"
         with self._dialog.foot():
-            self._button = button(f"Sign in at {app.title}", self._go, "primary", "open_in_new")
+            self._button = button(sign_in, self._go, "primary", "open_in_new")
             self._button.set_enabled(app.registered or may_register)
+        if self._token is not None:
+            self._token.on_value_change(lambda it: self._button.set_text("Connect" if it.value else sign_in))
         self._dialog.open()
+
+    def _draw_token(self, app: AppView) -> None:
+        with ui.expansion("Without signing in: an access token").classes("full-width"):
+            text(app.guide, "vm-prose vm-small")
+            self._token = self._plain.field(
+                self._token_option, "Access token", lambda: ui.input(password=True, password_toggle_button=True),
+                "Kept encrypted and never shown again.", optional=True,
+            )  # fmt: skip
 
     def _draw_app(self, app: AppView) -> None:
         with ui.expansion("The app registered there", value=not app.registered).classes("full-width"):
@@ -106,6 +131,10 @@ class SignInDialog:
             )  # fmt: skip
 
     async def _go(self) -> None:
+        if self._token is not None and self._token.value:
+            await self._connect_by_token(self._token.value)
+            return
+
         async def begin(actor: Actor) -> str:
             connecting = self._visit.parts.connecting
             await self._save_app(actor)
@@ -119,6 +148,26 @@ class SignInDialog:
 
         self._button.disable()
         if not await self._visit.attempt(begin, then=ui.navigate.to, fields=self):
+            self._button.enable()
+
+    async def _connect_by_token(self, token: str) -> None:
+        publishing = self._visit.parts.publishing
+        by_hand = {self._token_option: token}
+
+        async def save(actor: Actor) -> Loaded[Channel]:
+            if self._channel is not None:
+                edit = ChannelEdit(options={**self._channel.options, **by_hand}, paused=False)
+                return await publishing.edit_channel(actor, self._channel.id, edit)
+            given = {**(self._options.values() if self._options else {}), **by_hand}
+            values = {"platform": self._platform, "name": self._name.value or "", "options": given}
+            return await publishing.channels.create(actor, self._new_id, read_body(NewChannel, values))
+
+        async def saved(_channel: object) -> None:
+            self._dialog.close()
+            await self._refresh()
+
+        self._button.disable()
+        if not await self._visit.attempt(save, done="The channel is connected.", then=saved, fields=self):
             self._button.enable()
 
     async def _save_app(self, actor: Actor) -> None:
@@ -181,7 +230,8 @@ class AccountDialog:
         connection, channels = self._connection, self._visit.parts.publishing.channels
         self._dialog.close()
         if connection.channel_id is None:
-            await SignInDialog(self._visit, connection.platform).open()
+            entered = connection.options
+            await SignInDialog(self._visit, connection.platform, self._refresh, entered=entered).open()
             return
         id = connection.channel_id
 
@@ -189,7 +239,7 @@ class AccountDialog:
             return await channels.get(actor, id)
 
         async def go_on(found: Loaded[Channel]) -> None:
-            await SignInDialog(self._visit, connection.platform, found.value).open()
+            await SignInDialog(self._visit, connection.platform, self._refresh, found.value).open()
 
         await self._visit.attempt(find, then=go_on)
 
@@ -210,6 +260,11 @@ class AccountDialog:
         self._button.disable()
         if not await self._visit.attempt(save, done="The channel is connected.", then=saved, fields=self._plain):
             self._button.enable()
+
+
+def _without(schema: Schema, name: str) -> Schema:
+    """The form's fields but for that one."""
+    return {**schema, "properties": {key: part for key, part in schema.get("properties", {}).items() if key != name}}
 
 
 def _copy(address: str) -> None:

@@ -1,4 +1,4 @@
-"""Mastodon, and servers that speak its API, by an access token of the account.
+"""Mastodon, and servers that speak its API: people sign in at their server, or enter an access token made there.
 
 The post carries an idempotency key made from the publication, so that within an hour the same one is made only once,
 and it is found again by the id of its video.
@@ -12,7 +12,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from video_manager.domain.video import Finding
 from video_manager.errors import ActionRequiredError, NotPublished, PermanentError, RetryableError
@@ -21,6 +21,7 @@ from video_manager.plugins.api import (
     Answer,
     Asked,
     Handle,
+    OAuth,
     Options,
     PlatformLimits,
     Post,
@@ -28,10 +29,12 @@ from video_manager.plugins.api import (
     Publisher,
     PublisherContext,
     Quota,
+    SignInServer,
     secret,
 )
 from video_manager.plugins.platform_limits import beyond, fault
 from video_manager.plugins.publishers.mastodon_api import USUAL, Mastodon, characters, facts_of, read
+from video_manager.plugins.publishers.mastodon_server import OAUTH, MastodonServer, address_of, oauth_of
 
 _POLL_SECONDS = 2.0
 _MOST_POLLS = 900
@@ -42,13 +45,20 @@ _NEEDED = ("write:media", "write:statuses", "read:statuses")
 
 class MastodonOptions(Options):
     server: str = Field(
-        description="The address of your instance, such as https://mastodon.social.", max_length=500,
-        pattern=r"^https://[^/?#\s]+/?$",
+        description="The address of your server, such as https://mastodon.social.", max_length=500,
+        pattern=r"^https://[^/?#\s@]+/?$",
     )  # fmt: skip
-    access_token: str = secret(
-        "The access token of an application that you make under Preferences > Development.",
-        min_length=8, max_length=500,
+    access_token: str | None = secret(
+        "Leave it empty to sign in. Else the access token of an application that you make on your server under "
+        "Preferences > Development.",
+        default=None, min_length=8, max_length=500,
     )  # fmt: skip
+
+    @field_validator("server")
+    @classmethod
+    def _is_address(cls, server: str) -> str:
+        address_of(server)
+        return server
 
 
 class MastodonPostOptions(Options):
@@ -77,12 +87,22 @@ class MastodonPublisher(Publisher[MastodonOptions]):
         Quota("video uploads", 30, timedelta(minutes=30)),
         Quota("posts", 300, timedelta(hours=3)),
     )
+    oauth = OAUTH
+    registers_apps = True
+    token_option = "access_token"  # noqa: S105 - the name of an option
     guide = (
-        "On your instance make an application (Preferences > Development > New application) with the scopes "
-        "read:accounts (or profile), read:statuses, write:media and write:statuses, and copy its access token. No "
+        "Nothing is to be registered: enter your server's address and sign in there. Where a server does not let apps "
+        "register by themselves, make an application (Preferences > Development > New application) with the scopes "
+        "read:accounts (or profile), read:statuses, write:media and write:statuses, and enter its access token. No "
         "review is needed."
     )
     publish_timeout_seconds: ClassVar[float] = 60.0
+
+    def oauth_at(self, options: MastodonOptions) -> OAuth:
+        return oauth_of(options.server)
+
+    def sign_in_server(self, options: MastodonOptions, context: PublisherContext) -> SignInServer:
+        return MastodonServer(options.server, context)
 
     async def connect(self, options: MastodonOptions, context: PublisherContext) -> Account:
         mastodon = _mastodon(options, context)

@@ -21,19 +21,21 @@ _MENTION = regex.compile(r"(?<![\w/])(@[\w.-]+)@[\w.-]+\w")
 
 
 class Mastodon:
-    """One instance, with one account's token."""
+    """One instance, with one account's token: that which was entered, or (None) that of the person who signed in."""
 
-    def __init__(self, server: str, token: str, context: PublisherContext) -> None:
+    def __init__(self, server: str, token: str | None, context: PublisherContext) -> None:
         self._base = server.rstrip("/")
-        self._signature = {"Authorization": f"Bearer {token}"}
-        self._api = Api(context, "Mastodon", lambda answer: fault_of(answer, context.now()), hidden=(token,))
+        self._signature = {"Authorization": f"Bearer {token}"} if token else {}
+        hidden = (token,) if token else ()
+        self._api = Api(context, "Mastodon", lambda answer: fault_of(answer, context.now()), hidden=hidden)
 
     async def call(
         self, method: str, path: str, *, headers: Mapping[str, str] | None = None, **request: Any
     ) -> httpx.Response:  # fmt: skip
         return await self._api.call(
-            method, f"{self._base}{path}", signed=False, headers={**self._signature, **(headers or {})}, **request
-        )
+            method, f"{self._base}{path}", signed=not self._signature, headers={**self._signature, **(headers or {})},
+            **request,
+        )  # fmt: skip
 
     async def json(self, method: str, path: str, **request: Any) -> Any:
         return read(await self.call(method, path, **request))
@@ -76,7 +78,7 @@ def fault_of(answer: httpx.Response, now: datetime) -> WorkError | None:
     text = f"Mastodon answered {answer.status_code}: {said}"
     match answer.status_code:
         case 401:
-            return ActionRequiredError(f"{text}; make a new access token and enter it")
+            return ActionRequiredError(f"{text}; sign in again, or make a new access token and enter it")
         case 403:
             return ActionRequiredError(f"{text}; give the access token the scopes that the guide names, or see whether "
                                        "the account may still post")  # fmt: skip

@@ -92,6 +92,7 @@ class YouTubePublisher(SchedulingPublisher[YouTubeOptions]):
         scopes=(f"{_SCOPE}/youtube.force-ssl", f"{_SCOPE}/yt-analytics.readonly"),
         needed=(f"{_SCOPE}/youtube.force-ssl",),
         authorize_parameters={"access_type": "offline", "prompt": "consent"},
+        issuer="https://accounts.google.com",  # as google.oauth2.id_token has it
     )  # fmt: skip
     keeps_hours = 72.0
     """As a private video."""

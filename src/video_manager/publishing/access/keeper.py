@@ -8,7 +8,7 @@ from datetime import timedelta
 from video_manager.domain.channel import Channel
 from video_manager.errors import ActionRequiredError, InvalidInput, RetryableError
 from video_manager.ports import Clock, Op, Query, Where
-from video_manager.publishing.access.service import is_app
+from video_manager.publishing.access.apps import is_app
 from video_manager.publishing.access.vault import Credential, Vault
 from video_manager.publishing.channels import ChannelService
 from video_manager.publishing.connecting import ConnectingService

@@ -7,7 +7,7 @@ from typing import Any
 
 from video_manager.domain.model import Frozen, Instant
 from video_manager.errors import NotFound
-from video_manager.plugins.api import Token
+from video_manager.plugins.api import OAuthApp, Token
 from video_manager.ports import CollectionSpec, Query
 from video_manager.publishing.access.keyring import Keyring
 from video_manager.repository import Loaded, Repository
@@ -42,14 +42,16 @@ class Credential(Frozen):
 
 @dataclass(frozen=True)
 class Secrets:
-    """`options` are the channel's options that are secret, by name. `accounts` and `verifier` (PKCE) belong to a
-    connection under way: the tokens that some of its accounts have for themselves, by the account's id."""
+    """`options` are the channel's options that are secret, by name. `app` is the one that the product registered
+    itself, and that the token belongs to. `accounts` and `verifier` (PKCE) belong to a connection under way: the tokens
+    that some of its accounts have for themselves, by the account's id."""
 
     options: Mapping[str, str] = field(default_factory=dict)
     token: Token | None = None
     obtained_at: datetime | None = None
     accounts: Mapping[str, Token] = field(default_factory=dict)
     verifier: str | None = None
+    app: OAuthApp | None = None
 
     def with_token(self, token: Token, now: datetime) -> "Secrets":
         return replace(self, token=token, obtained_at=now)
@@ -78,6 +80,10 @@ class Vault:
                 continue  # removed in this moment
             return
 
+    async def add(self, owner: str, secrets: Secrets, now: datetime) -> bool:
+        """False, without effect, when something is kept already."""
+        return await self._credentials.add_if_absent(self.sealed(owner, secrets, now))
+
     async def change(self, owner: str, decide: Callable[[Credential], Credential | None]) -> Loaded[Credential]:
         return await self._credentials.change(owner, decide)
 
@@ -90,13 +96,14 @@ class Vault:
     def opened(self, credential: Credential) -> Secrets:
         """Raises ActionRequiredError."""
         content = self._keyring.open(credential.id, credential.sealed)
-        token = content["token"]
+        token, app = content["token"], content.get("app")
         return Secrets(
             options=content["options"],
             token=None if token is None else _token(token),
             obtained_at=_instant(content["obtained_at"]),
             accounts={id: _token(one) for id, one in content.get("accounts", {}).items()},
             verifier=content.get("verifier"),
+            app=None if app is None else OAuthApp(**app),
         )
 
     def sealed(self, owner: str, secrets: Secrets, now: datetime) -> Credential:

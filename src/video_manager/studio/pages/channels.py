@@ -109,7 +109,7 @@ class ChannelsPage:
     def _draw_buttons(self, channel: Channel) -> None:
         async def reconnect() -> None:
             if signs_in(self._visit, channel.platform):
-                await SignInDialog(self._visit, channel.platform, channel).open()
+                await SignInDialog(self._visit, channel.platform, self.refresh, channel).open()
             else:
                 ChannelDialog(self._visit, channel.platform, self.refresh, channel, resume=True).open()
 

@@ -13,9 +13,9 @@ from tests.integration.publishing.conftest import World, open_world
 from video_manager.adapters.clock import SystemClock
 from video_manager.fakes.desk import Desk
 from video_manager.plugins.api import OAuthApp, Token
+from video_manager.publishing.access.apps import app_owner
 from video_manager.publishing.access.keyring import Keyring, keys_of
 from video_manager.publishing.access.oauth import renewed, token_of
-from video_manager.publishing.access.service import app_owner
 from video_manager.publishing.access.tokens import Renew, Tokens
 from video_manager.publishing.access.vault import CREDENTIALS, Credential, Secrets, Vault
 from video_manager.repository import Repository

@@ -49,7 +49,7 @@ async def told(world: World) -> list[Envelope]:
 async def test_the_secret_of_an_app_is_never_shown(world: World, web: Web) -> None:
     shown = await web.http.get(f"{PLATFORM}/app")
     assert shown.json() == {
-        "platform": "deskgram", "title": "Deskgram", "client_id": "demo-client", "registered": True,
+        "platform": "deskgram", "title": "Deskgram", "automatic": False, "client_id": "demo-client", "registered": True,
         "redirect_url": REDIRECT, "scopes": ["post", "read"], "guide": "Register an app at desk.invalid.",
     }  # fmt: skip
     changed = await web.http.put(f"{PLATFORM}/app", json={"client_id": "other"})

@@ -7,7 +7,7 @@ from tests.integration.publishing.access.access_world import vault_of
 from tests.integration.publishing.conftest import World
 
 from video_manager.errors import ActionRequiredError, SettingsError
-from video_manager.plugins.api import Token
+from video_manager.plugins.api import OAuthApp, Token
 from video_manager.publishing.access.keyring import KEY_FILE, Keyring, add_key, keys_of, new_key
 from video_manager.publishing.access.vault import Secrets
 
@@ -86,7 +86,8 @@ async def test_rows_that_were_swapped_in_the_database_are_noticed(world: World) 
 async def test_what_is_kept_comes_back_as_it_was_and_cannot_be_read_in_the_store(world: World) -> None:
     vault, now = vault_of(world), datetime.now(UTC)
     token = Token("access-1", expires_at=now, refresh="refresh-1", scopes=("a", "b"))
-    secrets = Secrets({"password": "pw-1"}, token, now, {"page": Token("access-2")}, "verifier-1")
+    secrets = Secrets({"password": "pw-1"}, token, now, {"page": Token("access-2")}, "verifier-1",
+                      OAuthApp("id-1", "app-secret-1"))  # fmt: skip
     await vault.put("mine", secrets, now)
     assert await vault.get("mine") == secrets
     assert await vault.get("nobody") == Secrets()
