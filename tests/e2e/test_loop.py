@@ -11,11 +11,15 @@ pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.timeout(1800)]
 
 TEXT = "# The lighthouse\n\nEvery evening the keeper climbed the stairs and lit the lamp for the ships."
 RENDER_MILLISECONDS = 600_000
+WIDE_ICONS = """[...document.querySelectorAll('.q-icon')]
+    .filter(icon => icon.scrollWidth > 1.3 * parseFloat(getComputedStyle(icon).fontSize))
+    .map(icon => icon.textContent)"""
 
 
 def picture(page: Page, folder: Path, name: str) -> None:
     page.wait_for_timeout(600)  # animations
     page.screenshot(path=folder / f"{name}.png")
+    assert page.evaluate(WIDE_ICONS) == [], "the icon font knows no icon of that name, and shows its letters"
 
 
 def show_on_phone(page: Page, folder: Path, name: str) -> None:

@@ -43,7 +43,8 @@ class ChannelView(BaseModel):
 
 
 class AttemptView(BaseModel):
-    """One try. `armed_at`: from then on the post may be public."""
+    """One try. `armed_at`: from then on the post may be public. `entrusted_for`: when the platform publishes it by
+    itself."""
 
     number: int
     worker: str
@@ -51,6 +52,7 @@ class AttemptView(BaseModel):
     stage: str
     started_at: datetime
     armed_at: datetime | None
+    entrusted_for: datetime | None
     ended_at: datetime | None
     outcome: Outcome | None
     error: str | None
@@ -58,7 +60,8 @@ class AttemptView(BaseModel):
 
 class PublicationView(BaseModel):
     """One version on its way to one channel. `due_at` is when the system acts next; `in_doubt` means that it may be
-    public already, so that it is asked about and never sent again."""
+    public already, so that it is asked about and never sent again; `handed_over`, that the platform publishes it by
+    itself at `publish_at`."""
 
     id: str
     state: PublicationState
@@ -80,6 +83,7 @@ class PublicationView(BaseModel):
     external_url: str | None
     published_at: datetime | None
     in_doubt: bool
+    handed_over: bool
     error: str | None
     warning: str | None
     attempts: list[AttemptView]
@@ -103,8 +107,8 @@ def publication_view(loaded: Loaded[Publication]) -> PublicationView:
         platform=content.platform, approval_id=it.approval_id, approved_by=content.approved_by,
         title=content.metadata.title, metadata=content.metadata, options=content.options, publish_at=it.publish_at,
         requested_local=it.requested_local, waits_for=it.waits_for, missed_at=it.missed_at, due_at=it.due_at,
-        external_id=it.external_id, external_url=it.url,
-        published_at=it.published_at, in_doubt=it.in_doubt, error=it.error, warning=it.warning,
+        external_id=it.external_id, external_url=it.url, published_at=it.published_at, in_doubt=it.in_doubt,
+        handed_over=it.entrusted, error=it.error, warning=it.warning,
         attempts=[_attempt_view(attempt) for attempt in it.attempts], history=list(it.history),
         withdrawal=it.withdrawal, created_at=it.created_at, updated_at=it.updated_at, revision=loaded.revision,
     )  # fmt: skip

@@ -11,6 +11,7 @@ from video_manager.domain.access import Actor
 from video_manager.domain.channel import Channel
 from video_manager.domain.schedule import MissedRule, Pace, Weekday
 from video_manager.errors import FieldError, InvalidInput
+from video_manager.plugins.api import Publisher, SchedulingPublisher
 from video_manager.publishing.channels import ChannelEdit
 from video_manager.repository import Loaded
 from video_manager.studio.dialogs import Dialog
@@ -41,17 +42,23 @@ class ChannelScheduleDialog:
             self._form = PlainForm()
             self._draw_slots()
             self._draw_limits()
+            self._draw_missed()
+            self._draw_hand_over()
         with self._dialog.foot():
             button("Save", self._save, "primary")
 
     def open(self) -> None:
         self._dialog.open()
 
-    def _pace(self) -> Pace:
+    def _publisher(self) -> type[Publisher[Any]] | None:
         try:
-            return self._visit.parts.registry.publisher(self._channel.platform).pace
-        except InvalidInput:
-            return Pace()
+            return self._visit.parts.registry.publisher(self._channel.platform)
+        except InvalidInput:  # its plugin is gone
+            return None
+
+    def _pace(self) -> Pace:
+        publisher = self._publisher()
+        return publisher.pace if publisher else Pace()
 
     def _draw_slots(self) -> None:
         policy = self._channel.schedule
@@ -78,6 +85,9 @@ class ChannelScheduleDialog:
             "max_per_day", "Most posts a day", lambda: _number(policy.max_per_day),
             "Empty: as many as there are.", optional=True,
         )  # fmt: skip
+
+    def _draw_missed(self) -> None:
+        policy = self._channel.schedule
         heading("Missed times", 3)
         self._missed = self._form.field(
             "missed", "When a time passed while nothing could go out",
@@ -88,6 +98,20 @@ class ChannelScheduleDialog:
             "grace_minutes", "Minutes that count as in time", lambda: _number(policy.grace_minutes)
         )
 
+    def _draw_hand_over(self) -> None:
+        """Only where the platform can keep times; elsewhere what is chosen stays as it is."""
+        self._hand_over = None
+        publisher = self._publisher()
+        if publisher is None or not issubclass(publisher, SchedulingPublisher):
+            return
+        heading("While this system is off", 3)
+        self._hand_over = self._form.field(
+            "hand_over", f"{publisher.title} publishes at the time by itself",
+            lambda: ui.switch(value=self._channel.schedule.hand_over).props("dense"),
+            f"The video is uploaded soon after the approval, up to {publisher.most_ahead.days} days ahead, and "
+            f"{publisher.title} makes it public at its time. Moving, cancelling and pausing take the time back.",
+        )  # fmt: skip
+
     def _schedule(self) -> dict[str, Any]:
         slots = [{"weekday": day.value, "time": time} for day, time in self._entered()]
         most = self._most.value
@@ -95,6 +119,7 @@ class ChannelScheduleDialog:
             "zone": self._zone.value or "", "slots": slots, "min_distance_minutes": self._distance.value or 0,
             "max_per_day": None if most in (None, "") else most, "missed": self._missed.value,
             "grace_minutes": self._grace.value or 0,
+            "hand_over": self._channel.schedule.hand_over if self._hand_over is None else bool(self._hand_over.value),
         }  # fmt: skip
 
     def _entered(self) -> list[tuple[Weekday, str]]:

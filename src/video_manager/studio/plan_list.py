@@ -46,6 +46,8 @@ class PlanList:
                 chip("Not by itself", "warn", "front_hand")
             else:
                 late = item.publish_at is not None and item.expected_at > item.publish_at
+                if item.handed_over:
+                    chip("handed over", "info")
                 chip(time_text(item.expected_at, zone), "warn" if late else "info", "schedule")
 
 

@@ -24,7 +24,10 @@ _RETRIABLE = (PublicationState.FAILED, PublicationState.ACTION_REQUIRED, Publica
 
 
 def draw_state(publication: Publication) -> None:
-    chip(words(publication.state), PUBLICATION_TONES[publication.state])
+    if publication.entrusted:
+        chip("handed over", PUBLICATION_TONES[PublicationState.SCHEDULED])
+    else:
+        chip(words(publication.state), PUBLICATION_TONES[publication.state])
 
 
 def when_text(visit: Visit, publication: Publication) -> str:
@@ -35,6 +38,8 @@ def when_text(visit: Visit, publication: Publication) -> str:
     if publication.state is PublicationState.SCHEDULED and at is not None:
         ready = ", uploaded already" if publication.staged else ""
         return f"Goes out {time_text(at, visit.zone)}{ready}"
+    if publication.entrusted and at is not None:
+        return f"Goes out {time_text(at, visit.zone)}, also while this system is off"
     return f"Since {time_text(publication.updated_at, visit.zone)}"
 
 
@@ -50,7 +55,9 @@ def draw_publication(visit: Visit, publication: Publication, channel_name: str, 
                 link(publication.url, publication.url, "vm-small vm-clip", new_tab=True)
             if publication.warning:
                 text(sentence(publication.warning), "vm-warn vm-small vm-prose")
-            if publication.waits_for:
+            if publication.entrusted and publication.waits_for:
+                text(f"{publication.waits_for}.", "vm-soft vm-small vm-prose")
+            elif publication.waits_for:
                 text(f"Waits: {publication.waits_for}.", "vm-warn vm-small vm-prose")
             if publication.error and publication.state is not PublicationState.PUBLISHED:
                 text(sentence(publication.error), "vm-bad vm-small vm-prose")
@@ -73,7 +80,7 @@ def draw_buttons(visit: Visit, publication: Publication, refresh: Refresh) -> No
         icon_button("replay", "Try again", retry, small=True)
     if publication.state is PublicationState.PUBLISHED:
         draw_take_down(visit, publication, again)
-    if publication.state in _WAITING:
+    if publication.state in _WAITING or publication.entrusted:
         icon_button("schedule", "Move", lambda: ask_move(visit, publication, refresh), small=True)
 
         async def cancel() -> None:

@@ -72,7 +72,7 @@ class Calendar:
             views = {WEEK: "Week", MONTH: "Month", PLAN: f"Next {DAYS} days"}
             self._toggle = ui.toggle(views, value=MONTH, on_change=self._turn)
             self._toggle.props("no-caps unelevated").classes("vm-calendar-views")
-            icon_button("calendar_add_on", "Subscribe", lambda: open_address(self._visit))
+            icon_button("rss_feed", "Subscribe", lambda: open_address(self._visit))
 
     def draw(self) -> None:
         self._note = box()
