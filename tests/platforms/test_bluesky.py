@@ -1,16 +1,14 @@
 """Bluesky: what its errors ask for, what goes on after an interruption, and how texts become records."""
 
 from collections.abc import AsyncIterator, Iterator
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 from pydantic import ValidationError
-from tests.integration.publishing.lone_context import FixedAccess, context_of
-from tests.platforms.posts import keep, post_of
-from tests.platforms.world import HastyClock
+from tests.platforms.bluesky_alone import Lone, alone_at_bluesky
+from tests.platforms.posts import post_of
 
 from video_manager.domain.video import Severity
 from video_manager.errors import (
@@ -23,78 +21,16 @@ from video_manager.errors import (
 )
 from video_manager.fakes import bluesky as fake
 from video_manager.fakes.bluesky_rules import check_key
-from video_manager.fakes.network import Call, FakeNetwork, Fault
-from video_manager.fakes.serving import served
-from video_manager.plugins.api import Answer, Handle, Post, Published
+from video_manager.fakes.network import Fault
+from video_manager.plugins.api import Answer, Handle
 from video_manager.plugins.publishers import bluesky_record as records
-from video_manager.plugins.publishers.bluesky import BlueskyOptions, BlueskyPublisher
-from video_manager.publishing.context import PublishingContext
-
-FACTS = {"did": fake.DID, "handle": fake.HANDLE, "pds": fake.PDS, "id": fake.DID}
-
-
-@dataclass
-class Lone:
-    """The publisher without the ledger, signed in at the fake."""
-
-    folder: Path
-    network: FakeNetwork
-    gateway: str
-    access: FixedAccess = field(default_factory=FixedAccess)
-    saved: list[Handle] = field(default_factory=list)
-    account: dict[str, Any] = field(default_factory=lambda: dict(FACTS))
-    options: BlueskyOptions = field(
-        default_factory=lambda: BlueskyOptions(handle=f"@{fake.HANDLE}", app_password=fake.APP_PASSWORD)
-    )
-    publisher: BlueskyPublisher = field(default_factory=BlueskyPublisher)
-    contexts: list[PublishingContext] = field(default_factory=list)
-
-    @property
-    def fake(self) -> fake.BlueskyFake:
-        found = self.network.fakes["bluesky"]
-        assert isinstance(found, fake.BlueskyFake)
-        return found
-
-    def context(self, earlier: Handle | None = None) -> PublishingContext:
-        made = context_of(
-            self.folder, save_handle=keep(self.saved), gateway=self.gateway, account=self.account, earlier=earlier,
-            access=self.access, clock=HastyClock(),
-        )  # fmt: skip
-        self.contexts.append(made)
-        return made
-
-    async def sign_in(self) -> "Lone":
-        self.access.kept = (await self.publisher.renew(None, self.options, self.context())).access
-        self.network.calls.clear()
-        return self
-
-    def through(self, way: str) -> None:
-        self.options = self.options.model_copy(update={"videos_through": way})
-
-    async def upload(self, post: Post, earlier: Handle | None = None) -> Handle:
-        return await self.publisher.upload(post, self.options, self.context(earlier))
-
-    async def publish(self, post: Post, handle: Handle) -> Published:
-        return await self.publisher.publish(post, handle, self.options, self.context())
-
-    async def both(self, post: Post) -> dict[str, Any]:
-        """The record that became public."""
-        published = await self.publish(post, await self.upload(post))
-        record: dict[str, Any] = self.fake.records[published.external_id]["value"]
-        return record
-
-    def calls(self, method: str) -> list[Call]:
-        return [call for call in self.network.calls if call.path.endswith(method)]
+from video_manager.plugins.publishers.bluesky import BlueskyOptions
 
 
 @pytest.fixture
 async def lone(tmp_path: Path) -> AsyncIterator[Lone]:
-    network = FakeNetwork([fake.BlueskyFake])
-    with served(network) as gateway:
-        found = Lone(tmp_path, network, gateway)
-        yield await found.sign_in()
-        for context in found.contexts:
-            await context.http.aclose()
+    async for found in alone_at_bluesky(tmp_path):
+        yield found
 
 
 # ---- the record ---------------------------------------------------------------------------------------------
@@ -256,7 +192,7 @@ async def test_the_way_of_the_video(lone: Lone, way: str, pds: str, service: boo
     lone.through(way)
     lone.account["pds"] = pds
     await lone.upload(post_of(tmp_path))
-    assert bool(lone.calls("uploadVideo")) is service
+    assert bool(lone.calls("startUpload")) is service
     assert bool(lone.calls("uploadBlob")) is not service
 
 
@@ -289,12 +225,12 @@ async def test_a_job_that_was_begun_is_waited_for(lone: Lone, tmp_path: Path) ->
     lone.network.calls.clear()
     handle = await lone.upload(post, earlier=lone.saved[-1])
     assert handle["video"]["size"] == post.video_bytes
-    assert not lone.calls("uploadVideo")
+    assert not lone.calls("startUpload")
 
 
 async def test_a_job_that_is_not_known_any_more_is_begun_again(lone: Lone, tmp_path: Path) -> None:
     handle = await lone.upload(post_of(tmp_path), earlier={"job": "gone"})
-    assert len(lone.calls("uploadVideo")) == 1
+    assert len(lone.calls("startUpload")) == 1
     assert handle["job"] != "gone"
 
 
@@ -313,19 +249,19 @@ async def test_a_file_that_the_service_has_already_is_taken_from_it(lone: Lone, 
     ],
 )  # fmt: skip
 async def test_a_failed_job(lone: Lone, code: str, kind: type[WorkError], tmp_path: Path) -> None:
-    lone.fake.failure = code
+    lone.fake.video.failure = code
     with pytest.raises(kind):
         await lone.upload(post_of(tmp_path))
-    lone.fake.failure = None
+    lone.fake.video.failure = None
     if kind is RetryableError:
         assert (await lone.upload(post_of(tmp_path), earlier=lone.saved[-1]))["video"]
 
 
 async def test_a_used_up_daily_allowance_is_a_later_time(lone: Lone, tmp_path: Path) -> None:
-    lone.fake.daily_videos = 0
+    lone.fake.video.daily_videos = 0
     with pytest.raises(LimitReached, match="daily allowance"):
         await lone.upload(post_of(tmp_path))
-    assert not lone.calls("uploadVideo")
+    assert not lone.calls("startUpload")
 
 
 async def test_other_bytes_than_those_approved_are_noticed(lone: Lone, tmp_path: Path) -> None:

@@ -1,4 +1,5 @@
-"""Bluesky: an account's server (sessions, blobs, records) and the video service, as far as a publisher uses them."""
+"""Bluesky: an account's server (sessions, blobs, records), as far as a publisher uses it, and the video service beside
+it (`bluesky_video.py`)."""
 
 import base64
 import hashlib
@@ -11,22 +12,19 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
-from video_manager.fakes.bluesky_rules import COLLECTION, Wrong, check_key, check_record
-from video_manager.fakes.bytes_in import Arrived, take
+from video_manager.fakes.bluesky_rules import COLLECTION, Wrong, check_key, check_record, taken
+from video_manager.fakes.bluesky_video import VIDEO_HOST, VideoService
+from video_manager.fakes.bytes_in import Arrived
 from video_manager.fakes.network import Fake, FakePost
 
 DID = "did:plc:demo7demo7demo7demo7demo7"
 HANDLE = "demo.bsky.social"
 APP_PASSWORD = "demo-demo-demo-demo"  # noqa: S105 - of a fake
 PDS = "https://morel.us-east.host.bsky.network"
-VIDEO_HOST = "video.bsky.app"
 ACCESS_SECONDS, REFRESH_SECONDS = 7200, 90 * 86_400
 MOST_BLOB_BYTES = 50 * 2**20
-MOST_VIDEO_BYTES = 300_000_000
 SIGN_INS = (30, 300.0)
 POINTS = (5000, 3600.0)
-POLLS = 3
-"""Questions until a video is ready."""
 
 
 class BlueskyFake(Fake):
@@ -35,19 +33,17 @@ class BlueskyFake(Fake):
 
     def __init__(self, now: Any) -> None:
         super().__init__(now)
+        self.did, self.host = DID, PDS.removeprefix("https://")
         self.app_password = APP_PASSWORD
         self.email_confirmed = True
-        self.daily_videos = 25
-        self.failure: str | None = None
-        """The code with which the video service's next jobs fail."""
         self.blobs: dict[str, dict[str, Any]] = {}
         self.records: dict[str, dict[str, Any]] = {}
         self._access: dict[str, float] = {}
         self._refresh: dict[str, float] = {}
         self._permits: dict[str, tuple[str, str, float]] = {}
-        self._jobs: dict[str, dict[str, Any]] = {}
         self._sign_ins: list[float] = []
         self._spent: list[tuple[float, int]] = []
+        self.video = VideoService(self)
 
     def routes(self) -> Sequence[BaseRoute]:
         return [Route("/xrpc/{method}", self._call, methods=["GET", "POST"])]
@@ -61,7 +57,7 @@ class BlueskyFake(Fake):
 
     def _method(self, request: Request) -> Any:
         on_video = request.scope["fake_host"] == VIDEO_HOST
-        known = self._of_video_service() if on_video else self._of_server()
+        known = self.video.methods() if on_video else self._of_server()
         verb, method = known.get(request.path_params["method"], ("", None))
         if method is None:
             raise Wrong(501, "MethodNotImplemented", "Method Not Implemented")
@@ -79,13 +75,6 @@ class BlueskyFake(Fake):
             "com.atproto.repo.createRecord": ("POST", self._create_record),
             "com.atproto.repo.getRecord": ("GET", self._get_record),
             "com.atproto.repo.deleteRecord": ("POST", self._delete_record),
-        }
-
-    def _of_video_service(self) -> dict[str, Any]:
-        return {
-            "app.bsky.video.getUploadLimits": ("GET", self._upload_limits),
-            "app.bsky.video.uploadVideo": ("POST", self._upload_video),
-            "app.bsky.video.getJobStatus": ("GET", self._job_status),
         }
 
     # ---- sessions -------------------------------------------------------------------------------------------
@@ -153,14 +142,21 @@ class BlueskyFake(Fake):
         self._permits[permit] = (query["aud"], query.get("lxm", ""), exp)
         return {"token": permit}
 
+    def permitted(self, request: Request, audience: str, method: str) -> None:
+        """Raises Wrong unless it is called with a permit of this account for that service and method."""
+        known = self._permits.get(_bearer(request))
+        if known is None or known[:2] != (audience, method) or self.now() >= known[2]:
+            raise Wrong(401, "AuthenticationRequired", f"a service token for {method} at {audience} is needed")
+
     # ---- blobs and records ----------------------------------------------------------------------------------
 
     async def _upload_blob(self, request: Request) -> dict[str, Any]:
         self._require(request)
-        arrived = await _taken(request, MOST_BLOB_BYTES)
-        return {"blob": self._keep(arrived, request.headers.get("content-type", "application/octet-stream"))}
+        arrived = await taken(request, MOST_BLOB_BYTES)
+        return {"blob": self.keep(arrived, request.headers.get("content-type", "application/octet-stream"))}
 
-    def _keep(self, arrived: Arrived, mime_type: str) -> dict[str, Any]:
+    def keep(self, arrived: Arrived, mime_type: str) -> dict[str, Any]:
+        """The blob of what has arrived, from now on in this account's server."""
         cid = "b" + base64.b32encode(b"\x01\x55\x12\x20" + bytes.fromhex(arrived.sha256)).decode().rstrip("=").lower()
         blob = {"$type": "blob", "ref": {"$link": cid}, "mimeType": mime_type, "size": arrived.size_bytes}
         self.blobs[cid] = {"blob": blob, "sha256": arrived.sha256}
@@ -211,75 +207,6 @@ class BlueskyFake(Fake):
         self.records.pop(uri, None)  # one that is not there is no error
         self.posts.pop(uri, None)
         return {}
-
-    # ---- the video service ----------------------------------------------------------------------------------
-
-    def _permitted(self, request: Request, audience: str, method: str) -> None:
-        known = self._permits.get(_bearer(request))
-        if known is None or known[:2] != (audience, method) or self.now() >= known[2]:
-            raise Wrong(401, "AuthenticationRequired", f"a service token for {method} at {audience} is needed")
-
-    async def _upload_limits(self, request: Request) -> dict[str, Any]:
-        self._permitted(request, f"did:web:{VIDEO_HOST}", "app.bsky.video.getUploadLimits")
-        if not self.email_confirmed:
-            said = "Please verify your email address to upload videos"
-            return {"canUpload": False, "error": "unconfirmed_email", "message": said}
-        return {
-            "canUpload": self.daily_videos > 0, "remainingDailyVideos": self.daily_videos,
-            "remainingDailyBytes": self.daily_videos * MOST_VIDEO_BYTES,
-        }  # fmt: skip
-
-    async def _upload_video(self, request: Request) -> dict[str, Any]:
-        self._permitted(request, f"did:web:{PDS.removeprefix('https://')}", "com.atproto.repo.uploadBlob")
-        query = request.query_params
-        if query.get("did") != DID or not query.get("name"):
-            raise Wrong(400, "InvalidRequest", "did and name are needed")
-        if request.headers.get("content-type") != "video/mp4":
-            raise Wrong(400, "InvalidRequest", "Content-Type must be video/mp4")
-        if self.daily_videos < 1:
-            raise Wrong(400, "InvalidRequest", "daily upload limit exceeded")
-        arrived = await _taken(request, MOST_VIDEO_BYTES)
-        for id, job in self._jobs.items():
-            if job["arrived"].sha256 == arrived.sha256 and not job["failure"]:
-                raise Wrong(409, "already_exists", "Video already processed", more=self._shown(id))
-        self.daily_videos -= 1
-        id = secrets.token_hex(8)
-        self._jobs[id] = {"arrived": arrived, "polls": 0, "failure": self.failure}
-        return self._shown(id)
-
-    async def _job_status(self, request: Request) -> dict[str, Any]:
-        id = request.query_params.get("jobId", "")
-        if id not in self._jobs:
-            raise Wrong(400, "InvalidRequest", "job not found")
-        self._jobs[id]["polls"] += 1
-        return {"jobStatus": self._shown(id)}
-
-    def _shown(self, id: str) -> dict[str, Any]:
-        job = self._jobs[id]
-        states = ("JOB_STATE_CREATED", "JOB_STATE_ENCODING", "JOB_STATE_SCANNING", "JOB_STATE_COMPLETED")
-        shown: dict[str, Any] = {"jobId": id, "did": DID, "state": states[min(job["polls"], POLLS)]}
-        if job["polls"] < POLLS:
-            return shown | {"progress": 100 * job["polls"] // POLLS}
-        if job["failure"]:
-            said = "the video could not be processed"
-            return shown | {"state": "JOB_STATE_FAILED", "failureCode": job["failure"], "message": said}
-        return shown | {"blob": self._keep(job["arrived"], "video/mp4")}
-
-
-async def _taken(request: Request, most_bytes: int) -> Arrived:
-    arrived = Arrived()
-    size = request.headers.get("content-length", "")
-    if size.isdigit() and int(size) > most_bytes:
-        async for _piece in request.stream():
-            pass
-        raise Wrong(413, "PayloadTooLarge", "request entity too large")
-    try:
-        await take(request, arrived, most_bytes)
-    except ValueError as error:
-        raise Wrong(413, "PayloadTooLarge", "request entity too large") from error
-    if size.isdigit() and int(size) != arrived.size_bytes:
-        raise Wrong(400, "InvalidRequest", "the body is shorter than it says")
-    return arrived
 
 
 def _bearer(request: Request) -> str:

@@ -6,6 +6,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import regex
+from starlette.requests import Request
+
+from video_manager.fakes.bytes_in import Arrived, take
 
 COLLECTION = "app.bsky.feed.post"
 MOST_GRAPHEMES, MOST_TEXT_BYTES = 300, 3000
@@ -100,3 +103,20 @@ def _check_blob(
 
 def _invalid(message: str) -> Wrong:
     return Wrong(400, "InvalidRequest", f"Invalid {COLLECTION} record: {message}")
+
+
+async def taken(request: Request, most_bytes: int) -> Arrived:
+    """The request's body. Raises Wrong when it is larger, or has not as many bytes as it says."""
+    arrived = Arrived()
+    size = request.headers.get("content-length", "")
+    if size.isdigit() and int(size) > most_bytes:
+        async for _piece in request.stream():
+            pass
+        raise Wrong(413, "PayloadTooLarge", "request entity too large")
+    try:
+        await take(request, arrived, most_bytes)
+    except ValueError as error:
+        raise Wrong(413, "PayloadTooLarge", "request entity too large") from error
+    if size.isdigit() and int(size) != arrived.size_bytes:
+        raise Wrong(400, "InvalidRequest", "the body is shorter than it says")
+    return arrived

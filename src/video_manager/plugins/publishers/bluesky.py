@@ -5,7 +5,7 @@ The post's record key is chosen here, from the publication: a record can be made
 
 # ruff: noqa: ARG002 - the interface's arguments; not every platform needs all of them
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import timedelta
 from typing import Any, ClassVar, Literal
 
@@ -119,7 +119,7 @@ class BlueskyPublisher(Publisher[BlueskyOptions]):
     async def upload(self, post: Post, options: BlueskyOptions, context: PublisherContext) -> Handle:
         handle: dict[str, Any] = {"did": _did(context), "key": records.key_of(post.publication_id)}
         earlier = context.earlier or {}
-        handle |= {name: earlier[name] for name in ("job", "video", "captions") if earlier.get(name)}
+        handle |= {name: earlier[name] for name in ("upload", "job", "video", "captions") if earlier.get(name)}
         await context.save_handle(handle)
         xrpc = _home(options, context)
         context.progress(0.05, "uploading")
@@ -169,12 +169,11 @@ class BlueskyPublisher(Publisher[BlueskyOptions]):
         pds = str(context.account.get("pds") or options.service)
         if _through_service(options, pds):
 
-            async def save_job(job: str) -> None:
-                handle["job"] = job
+            async def keep(learnt: Mapping[str, Any]) -> None:
+                handle.update(learnt)
                 await context.save_handle(handle)
 
-            service = VideoService(xrpc, context, handle["did"], pds)
-            return dict(await service.blob_of(post, handle.get("job"), save_job))
+            return dict(await VideoService(xrpc, context, handle["did"], pds, keep).blob_of(post, handle))
 
         def sent(done: int) -> None:
             context.progress(0.05 + 0.85 * done / max(post.video_bytes, 1), "uploading")

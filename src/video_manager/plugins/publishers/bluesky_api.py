@@ -25,13 +25,20 @@ _NEEDS_PERSON = {
 }
 
 
-class Xrpc:
-    """Methods of one server. `signed` calls use the channel's session; another token may be given instead."""
+ServerFault = Callable[[httpx.Response, datetime], WorkError | None]
 
-    def __init__(self, server: str, context: PublisherContext, app_password: str = "") -> None:
+
+class Xrpc:
+    """Methods of one server. `signed` calls use the channel's session; another token may be given instead. `fault` is
+    what its refusals ask for; None: as at every server (`fault_of`)."""
+
+    def __init__(
+        self, server: str, context: PublisherContext, app_password: str = "", fault: ServerFault | None = None
+    ) -> None:
         self._base = f"{server.rstrip('/')}/xrpc"
+        judge = fault or fault_of
         self._api = Api(
-            context, "Bluesky", lambda answer: fault_of(answer, context.now()), is_refused=_is_refused,
+            context, "Bluesky", lambda answer: judge(answer, context.now()), is_refused=_is_refused,
             hidden=(app_password,) if app_password else (),
         )  # fmt: skip
 
@@ -117,7 +124,7 @@ def _expiry(token: str) -> datetime | None:
 
 def fault_of(answer: httpx.Response, now: datetime) -> WorkError | None:
     """What an answer that is no success asks for; None: what its status says."""
-    code, said = _words(answer)
+    code, said = words_of(answer)
     text = f"Bluesky answered {answer.status_code}: {said}"
     if answer.status_code == httpx.codes.TOO_MANY_REQUESTS:
         return LimitReached(text, _reset_seconds(answer, now))
@@ -132,7 +139,7 @@ def fault_of(answer: httpx.Response, now: datetime) -> WorkError | None:
     return None
 
 
-def _words(answer: httpx.Response) -> tuple[str, str]:
+def words_of(answer: httpx.Response) -> tuple[str, str]:
     """The error's name, and the platform's words with it."""
     try:
         body = answer.json()
@@ -152,5 +159,5 @@ def _reset_seconds(answer: httpx.Response, now: datetime) -> float:
 
 def _is_refused(answer: httpx.Response) -> bool:
     return answer.status_code == httpx.codes.UNAUTHORIZED or (
-        answer.status_code == httpx.codes.BAD_REQUEST and _words(answer)[0] in _ENDED
+        answer.status_code == httpx.codes.BAD_REQUEST and words_of(answer)[0] in _ENDED
     )
