@@ -199,7 +199,7 @@ class PublicationWithdrawn(_PublicationChanged):
 
 class ChannelActionRequired(Body):
     """A person has to connect a channel again: now (`paused`), or before its access ends. Where a publication met it,
-    `publication.action_required` says so instead."""
+    `publication.action_required` says so instead, unless its worker died before it could."""
 
     type: ClassVar[str] = "channel.action_required"
     channel_id: str

@@ -11,6 +11,13 @@ from video_manager.domain.schedule import PostingPolicy
 _BY_PERSON = "paused by "
 
 
+class Asker(Frozen):
+    """The attempt of a publication that asks the person for what its channel needs."""
+
+    publication_id: str
+    attempt: int
+
+
 class Channel(Frozen):
     """`options` are the platform's own, already checked by its publisher, without the secret ones. A disabled channel
     takes no new publications; a paused one keeps its scheduled ones waiting; a deleted one is only kept for what it
@@ -32,6 +39,8 @@ class Channel(Frozen):
     enabled: bool = True
     paused: bool = False
     paused_reason: str | None = None
+    asker: Asker | None = None
+    """Who paused it and has yet to ask the person; None: nobody needs to be asked any more."""
     created_by: str
     created_at: Instant
     updated_at: Instant
@@ -48,11 +57,11 @@ class Channel(Frozen):
         return self.paused and (self.paused_reason or "").startswith(_BY_PERSON)
 
 
-def pause(channel: Channel, reason: str, now: Instant) -> Channel:
-    """Paused once: a channel that already is keeps its first reason."""
+def pause(channel: Channel, reason: str, now: Instant, asker: Asker | None = None) -> Channel:
+    """Paused once: a channel that already is keeps its first reason, and whoever asks for it."""
     if channel.paused:
         return channel
-    return channel.with_(paused=True, paused_reason=reason, updated_at=now)
+    return channel.with_(paused=True, paused_reason=reason, asker=asker, updated_at=now)
 
 
 def by_person(name: str) -> str:
@@ -64,4 +73,4 @@ def repaired(channel: Channel, now: Instant) -> Channel:
     """What stopped it is mended. A pause that a person wants stays."""
     if channel.paused_by_person:
         return channel.with_(updated_at=now)
-    return channel.with_(paused=False, paused_reason=None, updated_at=now)
+    return channel.with_(paused=False, paused_reason=None, asker=None, updated_at=now)

@@ -9,6 +9,7 @@ published or absent.
 from video_manager.domain.channel import Channel
 from video_manager.domain.publication_attempts import (
     arm,
+    asks,
     begin_asking,
     claim,
     create,
@@ -29,6 +30,7 @@ from video_manager.domain.publication_attempts import (
     save_handle,
     stage,
     tombstone,
+    wait_for_another,
     wait_for_limit,
 )
 from video_manager.domain.publication_decisions import cancel, reschedule, resolve, retry, take_down, withdraw
@@ -56,9 +58,9 @@ from video_manager.domain.wall_clock import instant_of
 
 __all__ = [
     "Approved", "Attempt", "Channel", "Failure", "HistoryEntry", "Outcome", "Publication", "PublicationState",
-    "Withdrawal", "arm", "await_platform", "awaits_platform", "begin_asking", "cancel", "claim", "create", "doubt",
-    "entrust", "expire", "fail", "fill", "hand_back", "held_up", "instant_of", "is_early", "is_wanted_back", "keep",
-    "look_at", "mark_absent", "mark_pending", "mark_unknown", "may_be_taken_back", "postpone", "publish", "renew",
-    "require_action", "reschedule", "resolve", "retry", "save_handle", "stage", "take_back", "take_down", "tombstone",
-    "wait_for_limit", "withdraw",
+    "Withdrawal", "arm", "asks", "await_platform", "awaits_platform", "begin_asking", "cancel", "claim", "create",
+    "doubt", "entrust", "expire", "fail", "fill", "hand_back", "held_up", "instant_of", "is_early", "is_wanted_back",
+    "keep", "look_at", "mark_absent", "mark_pending", "mark_unknown", "may_be_taken_back", "postpone", "publish",
+    "renew", "require_action", "reschedule", "resolve", "retry", "save_handle", "stage", "take_back", "take_down",
+    "tombstone", "wait_for_another", "wait_for_limit", "withdraw",
 ]  # fmt: skip

@@ -161,16 +161,39 @@ def fail(publication: Publication, number: int, error: str, now: Instant) -> Pub
 
 
 def require_action(publication: Publication, number: int, error: str, now: Instant) -> Publication:
-    """A person has to do something first. An attempt in doubt stays in doubt."""
+    """A person has to do something first. An attempt in doubt stays in doubt, and is tried again when it turns out that
+    nothing was made: what the person did is the answer to its failure, too."""
     attempt = publication.attempt
-    if not (attempt and attempt.number == number and attempt.in_doubt):
-        unarmed(publication, number)
-        attempts = end(publication, Outcome.FAILED, now, error)
+    if attempt and attempt.number == number and attempt.in_doubt:
+        asked = attempt.with_(failure=None, asked=True)
     else:
-        attempts = publication.attempts
+        asked = unarmed(publication, number).with_(asked=True)
+        publication = publication.with_(attempts=put(publication, asked))
+        asked = end(publication, Outcome.FAILED, now, error)[-1]
     return publication.with_(
-        state=PublicationState.ACTION_REQUIRED, attempts=attempts, due_at=None, error=error, updated_at=now
+        state=PublicationState.ACTION_REQUIRED, attempts=put(publication, asked), due_at=None, error=error,
+        updated_at=now,
+    )  # fmt: skip
+
+
+def wait_for_another(publication: Publication, number: int, error: str, ask_at: Instant, now: Instant) -> Publication:
+    """The person is asked because of another publication: what they do is the answer for this one, too, which is asked
+    about again afterwards. That is no question without an answer."""
+    attempt = doubtful(publication, number)
+    waiting = publication.with_(
+        attempts=put(publication, attempt.with_(failure=None)), asked=max(0, publication.asked - 1)
     )
+    return mark_pending(waiting, number, error, ask_at, now)
+
+
+def asks(publication: Publication, number: int) -> bool | None:
+    """Whether a person was asked because of that attempt; None: it goes on, and may still ask."""
+    attempt = next((one for one in publication.attempts if one.number == number), None)
+    if attempt is None or attempt.asked:
+        return True
+    newest = publication.attempts[-1].number == number
+    questioned = attempt.in_doubt and publication.due_at is not None
+    return None if newest and (publication.state is PublicationState.UPLOADING or questioned) else False
 
 
 def hand_back(publication: Publication, number: int, now: Instant) -> Publication:
@@ -263,7 +286,8 @@ def mark_absent(
     if attempt.failure is Failure.PERMANENT:
         return ended.with_(state=PublicationState.FAILED, error=attempt.error)
     if attempt.failure is Failure.ACTION_REQUIRED:
-        return ended.with_(state=PublicationState.ACTION_REQUIRED, error=attempt.error)
+        asked = put(ended, ended.attempts[-1].with_(asked=True))
+        return ended.with_(state=PublicationState.ACTION_REQUIRED, attempts=asked, error=attempt.error)
     if retry_at is None:
         error = f"gave up after {publication.tries + 1} tries: {attempt.error}"
         return ended.with_(state=PublicationState.FAILED, error=error)

@@ -74,6 +74,8 @@ class Attempt(Frozen):
     """Armed, and what was uploaded is still good: held up by a limit of the platform, or not public at its time."""
     failure: Failure | None = None
     """What went wrong in the publishing call itself, for when the post turns out to be absent."""
+    asked: bool = False
+    """A person was asked to do something because of it."""
     error: str | None = None
 
     @property

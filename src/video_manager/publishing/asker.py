@@ -5,6 +5,7 @@ import logging
 from datetime import timedelta
 from typing import Any
 
+from video_manager.domain import channel as channels
 from video_manager.domain import publication as rules
 from video_manager.domain.channel import Channel
 from video_manager.domain.publication import Failure, Publication
@@ -49,9 +50,7 @@ class Asker:
             recalls = rules.is_wanted_back(publication, self._clock.now(), paused=paused)
             asked = await self._answer(publication, channel, recalls=recalls)
         except ActionRequiredError as error:
-            text, now = error.detail, self._clock.now()
-            await self._ledger.move(publication.id, lambda it: rules.require_action(it, number, text, now))
-            await self._channels.pause_for(channel_id, text)
+            await self._ask_a_person(publication, number, error.detail)
         except PermanentError as error:
             await self._unanswered(publication, number, error.detail, final=True)
         except LimitReached as error:
@@ -108,10 +107,24 @@ class Asker:
     async def _refused(self, publication: Publication, number: int, cause: WorkError) -> None:
         """The platform gave up on the post for good, and said why."""
         now = self._clock.now()
-        await self._ledger.move(publication.id, lambda it: refused(it, number, cause, self._settings, now))
         kind, text = failure_of(cause)
-        if kind is Failure.ACTION_REQUIRED:
-            await self._channels.pause_for(publication.content.channel_id, text)
+        if kind is Failure.ACTION_REQUIRED and not await self._is_to_ask(publication, number, text):
+            cause = LimitReached(text, 0.0)  # no failed try: it waits behind the channel
+        await self._ledger.move(publication.id, lambda it: refused(it, number, cause, self._settings, now))
+
+    async def _ask_a_person(self, publication: Publication, number: int, text: str) -> None:
+        """Once a channel, as the uploader does."""
+        now, later = self._clock.now(), self._settings.ask_delay(publication.asked)
+        if await self._is_to_ask(publication, number, text):
+            await self._ledger.move(publication.id, lambda it: rules.require_action(it, number, text, now))
+        else:
+            await self._ledger.move(
+                publication.id, lambda it: rules.wait_for_another(it, number, text, now + later, now)
+            )
+
+    async def _is_to_ask(self, publication: Publication, number: int, text: str) -> bool:
+        asker = channels.Asker(publication_id=publication.id, attempt=number)
+        return await self._channels.pause_by(publication.content.channel_id, text, asker)
 
     async def _ask_later(self, publication: Publication, number: int, limit: LimitReached) -> None:
         """The platform takes no more questions for now: that is none of those that went unanswered."""

@@ -22,6 +22,7 @@ from video_manager.publishing.access.rotation import Rotation
 from video_manager.publishing.access.service import AccessService
 from video_manager.publishing.access.tokens import Tokens
 from video_manager.publishing.access.vault import CREDENTIALS, Credential, Vault
+from video_manager.publishing.asked_once import AskedOnce
 from video_manager.publishing.asker import Asker
 from video_manager.publishing.calendar_feed import CalendarFeed
 from video_manager.publishing.channels import CHANNELS, ChannelService
@@ -162,7 +163,7 @@ def build_publishing(
         scheduler=scheduler,
         connecting=connecting,
         rotation=Rotation(vault, publications, ledger, handles, keyring, record),
-        keeper=Keeper(vault, channels, platforms, connecting, clock),
+        keeper=Keeper(vault, channels, platforms, connecting, AskedOnce(publications, channels), clock),
         tokens=tokens,
         calendar=CalendarFeed(publications, channels, clock, rules.base_url),
         shelves=shelves,

@@ -12,7 +12,7 @@ from video_manager.contracts.envelope import Envelope, envelope
 from video_manager.contracts.events import ChannelActionRequired
 from video_manager.domain import channel as channel_rules
 from video_manager.domain.access import SYSTEM, Actor, Right
-from video_manager.domain.channel import Channel
+from video_manager.domain.channel import Asker, Channel
 from video_manager.domain.model import derived_id
 from video_manager.domain.posting import Composed, Draft, PostTexts
 from video_manager.domain.schedule import PostingPolicy
@@ -154,6 +154,7 @@ class ChannelService:
             changes |= {"texts": texts, "post_options": self._post_options(before.value.platform, texts, given)}
         if edit.paused is not None:
             changes["paused_reason"] = channel_rules.by_person(actor.name) if edit.paused else None
+            changes["asker"] = None
 
         def decide(channel: Channel) -> Channel | None:
             if channel.deleted_at is not None:
@@ -227,20 +228,51 @@ class ChannelService:
             return False
         return issubclass(kind, SchedulingPublisher) and kind.takes(at, self._clock.now())
 
-    async def pause_for(self, channel_id: str, reason: str, *, tell: bool = False) -> None:
-        """Something needs a person: nothing more goes to this channel until then. `tell` says so, once, where no
-        publication does."""
+    async def pause_for(self, channel_id: str, reason: str) -> None:
+        """Something needs a person: nothing more goes to this channel until then. The write that pauses it also asks,
+        so that of all who find out one does."""
 
         def decide(channel: Channel) -> Change[Channel]:
             now = self._clock.now()
             paused = channel_rules.pause(channel, reason, now)
-            told = tell and not channel.paused and channel.deleted_at is None
+            told = not channel.paused and channel.deleted_at is None
             return Change(paused, (_asks(paused, reason, now),) if told else ())
 
         try:
             await self._channels.change(channel_id, decide)
         except NotFound:
             log.warning("channel %s is gone; it cannot be paused (%s)", channel_id, reason)
+
+    async def pause_by(self, channel_id: str, reason: str, asker: Asker) -> bool:
+        """The same, where a publication asks: it does so when this is True. False: the channel was paused already, and
+        the person is asked by somebody else. Whoever dies before asking is made up for (`AskedOnce`)."""
+        now = self._clock.now()
+        try:
+            found = await self._channels.change(
+                channel_id, lambda channel: channel_rules.pause(channel, reason, now, asker)
+            )
+        except NotFound:
+            log.warning("channel %s is gone; it cannot be paused (%s)", channel_id, reason)
+            return True
+        return found.value.asker == asker
+
+    async def with_askers(self) -> tuple[Channel, ...]:
+        """Paused ones of which it is not known yet that the person was asked."""
+        found = await self._channels.find(Query((Where("paused", Op.EQ, value=True),), limit=1000))
+        return tuple(one.value for one in found if one.value.asker is not None)
+
+    async def settle(self, channel: Channel, *, asked: bool) -> None:
+        """The person was asked by the channel's asker; or nobody will, and it is done here."""
+
+        def decide(current: Channel) -> Change[Channel] | None:
+            if current.asker != channel.asker:
+                return None  # somebody was faster
+            now = self._clock.now()
+            done = current.with_(asker=None)
+            told = not asked and current.paused and current.deleted_at is None
+            return Change(done, (_asks(done, done.paused_reason or "", now),) if told else ())
+
+        await self._channels.change(channel.id, decide)
 
     async def tell(self, channel_id: str, text: str) -> None:
         """Something will need a person; until then the channel goes on."""

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from video_manager.contracts.envelope import Envelope
 from video_manager.domain import publication as rules
-from video_manager.domain.channel import Channel
+from video_manager.domain.channel import Asker, Channel
 from video_manager.domain.posting import text_sha256
 from video_manager.domain.publication import Failure, Publication
 from video_manager.domain.video import MediaFile, Severity
@@ -90,7 +90,6 @@ class Uploader:
         self._settings = settings
         self._hint = hint
         self._checkpoint = checkpoint
-        self._asking = asyncio.Lock()
 
     async def run(self, running: Running, channel: Channel) -> None:
         """Work on a claimed publication until its attempt has ended, keeping its lease meanwhile."""
@@ -263,26 +262,31 @@ class Uploader:
             await self._move(running, lambda it: self._postponed(it, number, text, error))
 
     async def _ask_a_person(self, running: Running, channel: Channel, text: str) -> None:
-        """Once a channel: those that were under way beside the first one wait behind it."""
+        """Once a channel: those that were under way beside the first one, here or elsewhere, wait behind it."""
         number, now = running.number, self._clock.now()
-        async with self._asking:
-            if (await self._channels.of_publication(channel.id)).paused:
-                await self._move(running, lambda it: rules.hand_back(it, number, now))
-            else:
-                await self._move(running, lambda it: rules.require_action(it, number, text, now))
-                await self._channels.pause_for(channel.id, text)
+        if await self._is_to_ask(running, channel, text):
+            await self._move(running, lambda it: rules.require_action(it, number, text, now))
+        else:
+            await self._move(running, lambda it: rules.hand_back(it, number, now))
+
+    async def _is_to_ask(self, running: Running, channel: Channel, text: str) -> bool:
+        asker = Asker(publication_id=running.id, attempt=running.number)
+        is_ours = await self._channels.pause_by(channel.id, text, asker)
+        self._checkpoint("paused")
+        return is_ours
 
     async def _refused(self, running: Running, channel: Channel, cause: WorkError) -> None:
         """The platform itself said that nothing was made: there is nothing to ask."""
         number, now = running.number, self._clock.now()
         kind, text = failure_of(cause)
-        if running.entrusted and kind is not Failure.ACTION_REQUIRED:
+        waits = kind is Failure.ACTION_REQUIRED and not await self._is_to_ask(running, channel, text)
+        if running.entrusted and (waits or kind is not Failure.ACTION_REQUIRED):
             log.warning("publication %s is published from here at its time: %s", running.id, text)
             await self._move(running, lambda it: rules.keep(it, number, text, now))
             return
+        if waits:
+            cause = LimitReached(text, 0.0)  # no failed try: it waits behind the channel
         await self._move(running, lambda it: refused(it, number, cause, self._settings, now))
-        if kind is Failure.ACTION_REQUIRED:
-            await self._channels.pause_for(channel.id, text)
 
     async def _doubt(self, running: Running, kind: Failure | None, text: str) -> bool:
         """The platform is to be asked; False when the ledger says that arming never happened."""

@@ -197,6 +197,26 @@ def test_action_required_keeps_the_doubt() -> None:
         rules.cancel(stuck, "Rita", NOW)
 
 
+def test_an_attempt_asks_a_person_once_or_is_over() -> None:
+    assert [rules.asks(it, 1) for it in (uploading(), pending(), unknown().with_(due_at=LATER))] == [None] * 3
+    assert [rules.asks(it, 1) for it in (action_required(), rules.require_action(pending(), 1, "reconnect", NOW))] == [
+        True, True,
+    ]  # fmt: skip
+    assert rules.asks(rules.retry(action_required(), "Rita", NOW), 1), "asked, whatever came of it"
+    over = rules.hand_back(uploading(), 1, NOW)
+    assert [rules.asks(it, 1) for it in (over, rules.claim(over, "w2", NOW))] == [False, False]
+    assert rules.asks(unknown(), 1) is False, "nobody asks the platform any more"
+    assert rules.asks(uploading(), 99), "so long ago that it is not kept"
+
+
+def test_whoever_waits_for_the_answer_to_another_is_tried_again_afterwards() -> None:
+    failed_so = rules.doubt(pending(), 1, "the token is dead", NOW, Failure.ACTION_REQUIRED).with_(asked=3)
+    waiting = rules.wait_for_another(failed_so, 1, "the token is dead", LATER, NOW)
+    assert (waiting.state, waiting.due_at, waiting.asked, waiting.in_doubt) == (S.PENDING, LATER, 2, True)
+    again = rules.mark_absent(waiting, 1, timedelta(0), LATER, LATER)
+    assert again.state is S.SCHEDULED
+
+
 def test_a_person_resolves_what_nobody_can_ask() -> None:
     found = rules.resolve(unknown(), "Rita", NOW, published=True, url="https://x/1")
     assert (found.state, found.url, found.history[-1].by) == (S.PUBLISHED, "https://x/1", "Rita")

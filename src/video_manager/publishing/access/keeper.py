@@ -10,6 +10,7 @@ from video_manager.errors import ActionRequiredError, InvalidInput, RetryableErr
 from video_manager.ports import Clock, Op, Query, Where
 from video_manager.publishing.access.apps import is_app
 from video_manager.publishing.access.vault import Credential, Vault
+from video_manager.publishing.asked_once import AskedOnce
 from video_manager.publishing.channels import ChannelService
 from video_manager.publishing.connecting import ConnectingService
 from video_manager.publishing.platforms import Platforms
@@ -28,12 +29,14 @@ class Keeper:
     """Any number may run: a token is renewed by one of them."""
 
     def __init__(
-        self, vault: Vault, channels: ChannelService, platforms: Platforms, connecting: ConnectingService, clock: Clock
-    ) -> None:
+        self, vault: Vault, channels: ChannelService, platforms: Platforms, connecting: ConnectingService,
+        asked_once: AskedOnce, clock: Clock,
+    ) -> None:  # fmt: skip
         self._vault = vault
         self._channels = channels
         self._platforms = platforms
         self._connecting = connecting
+        self._asked_once = asked_once
         self._clock = clock
         self._swept_at = float("-inf")
         self._loop: asyncio.Task[None] | None = None
@@ -60,6 +63,7 @@ class Keeper:
             await self._renew(loaded.value)
         for loaded in await self._due("warn_at"):
             await self._warn(loaded.value)
+        await self._asked_once.look()
         if self._clock.monotonic() - self._swept_at >= SWEEP_SECONDS:
             await self.sweep()
             # Afterwards: a sweep that failed is tried again at the next look.
@@ -80,7 +84,7 @@ class Keeper:
             async with self._platforms.connected(channel) as platform:
                 await platform.context.token()
         except ActionRequiredError as error:
-            await self._channels.pause_for(channel.id, error.detail, tell=True)
+            await self._channels.pause_for(channel.id, error.detail)
             await self._leave(credential.id)
         except RetryableError as error:
             log.info("the token of channel %r is renewed later: %s", channel.name, error.detail)
