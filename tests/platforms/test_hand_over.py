@@ -25,9 +25,22 @@ from video_manager.publishing.service import NewTime
 
 AHEAD = timedelta(days=2)
 HAND_OVER = PostingPolicy(hand_over=True)
-KEEPERS = {"youtube": r"^PUT www.googleapis.com/youtube/v3/videos"}
-"""The platforms that keep times, and their call that hands one over or takes it back."""
+KEEPERS = {
+    "youtube": r"^PUT www.googleapis.com/youtube/v3/videos",
+    "peertube": r"^PUT peertube.example/api/v1/videos/[0-9a-f]{8}-[^/]*$",
+}
+"""The platforms that keep times, and their call that hands one over."""
+RECALLING = KEEPERS
+"""Their call that takes one back."""
+HAND_OVER_CALLS = {"youtube": 13, "peertube": 11}
+"""How many calls there are until the platform has the time: the last of them gives it."""
 KEEPING = [pytest.param(name, marks=[] if name == "youtube" else [pytest.mark.long]) for name in KEEPERS]
+
+REFUSALS: dict[str, tuple[int, Any]] = {
+    "youtube": (400, {"error": {"code": 400, "message": "no", "errors": [{"reason": "invalidPublishAt"}]}}),
+    "peertube": (400, {"detail": "Incorrect request parameters: scheduleUpdate.updateAt"}),
+}
+"""How the platform says that it does not keep this time."""
 
 
 class ShiftedClock(HastyClock):
@@ -227,15 +240,18 @@ async def test_a_distance_that_forbids_the_time_keeps_it_here(tmp_path: Path) ->
         assert (waiting.state, waiting.due_at) == (PublicationState.SCHEDULED, stage.at + timedelta(minutes=60))
 
 
-async def test_what_the_platform_does_not_keep_is_published_from_here(tmp_path: Path) -> None:
-    async with staged(tmp_path, "youtube") as stage:
-        limit = {"error": {"code": 400, "message": "no", "errors": [{"reason": "invalidPublishAt", "message": "no"}]}}
-        stage.network.faults.append(Fault("answer", KEEPERS["youtube"], status=400, body=limit))
+@pytest.mark.parametrize("name", KEEPING)
+async def test_what_the_platform_does_not_keep_is_published_from_here(name: str, tmp_path: Path) -> None:
+    async with staged(tmp_path, name) as stage:
+        status, body = REFUSALS[name]
+        refused = Fault("answer", KEEPERS[name], number=HAND_OVER_CALLS[name], status=status, body=body)
+        stage.network.faults.append(refused)
         kept = await stage.handed_over()
         assert (kept.state, kept.attempts[-1].outcome, kept.due_at) == (
             PublicationState.SCHEDULED, Outcome.STAGED, stage.at
         ), kept.error  # fmt: skip
         assert kept.history[-1].action == "hand-over refused"
+        assert refused.times == 0
         await stage.world.run(5)
         assert stage.posts() == []
         stage.come(stage.at)
@@ -247,10 +263,12 @@ async def test_what_the_platform_does_not_keep_is_published_from_here(tmp_path: 
 @pytest.mark.parametrize("name", KEEPING)
 async def test_a_lost_answer_to_the_hand_over_is_asked_about(name: str, acted: bool, tmp_path: Path) -> None:
     async with staged(tmp_path, name) as stage:
-        stage.network.faults.append(Fault("after" if acted else "before", KEEPERS[name]))
+        lost = Fault("after" if acted else "before", KEEPERS[name], number=HAND_OVER_CALLS[name])
+        stage.network.faults.append(lost)
         doubted = await stage.until(PublicationState.PENDING)
         while doubted.due_at != stage.at:
             doubted = await stage.until(PublicationState.PENDING, PublicationState.SCHEDULED)
+        assert lost.times == 0
         assert stage.posts() == []
         handed = await stage.handed_over()
         assert handed.entrusted, handed.error
@@ -265,17 +283,13 @@ async def test_a_lost_answer_to_the_hand_over_is_asked_about(name: str, acted: b
 async def test_a_lost_answer_to_taking_it_back_can_be_repeated(name: str, acted: bool, tmp_path: Path) -> None:
     async with staged(tmp_path, name) as stage:
         await stage.handed_over()
-        stage.network.faults.append(Fault("after" if acted else "before", recalling(name)))
+        stage.network.faults.append(Fault("after" if acted else "before", RECALLING[name]))
         with pytest.raises(Conflict):
             await stage.world.publishing.service.cancel(RITA, stage.id)
         assert (await stage.world.publishing.service.cancel(RITA, stage.id)).value.state is PublicationState.CANCELLED
         stage.come(stage.at + timedelta(hours=1))
         await stage.world.run(3)
         assert stage.posts() == []
-
-
-def recalling(name: str) -> str:
-    return KEEPERS[name]
 
 
 @pytest.mark.long
@@ -287,7 +301,7 @@ async def test_who_died_while_taking_it_back_leaves_one_post_at_its_time(
     """The person got no answer to the cancelling, and did not repeat it: it goes out, once and not before its time."""
     async with staged(tmp_path, name) as stage:
         await stage.handed_over()
-        stage.network.faults.append(Fault("after" if acted else "before", recalling(name)))
+        stage.network.faults.append(Fault("after" if acted else "before", RECALLING[name]))
         with pytest.raises(Conflict):
             await stage.world.publishing.service.cancel(RITA, stage.id)
         stage.come(stage.at - timedelta(minutes=1))
@@ -308,10 +322,6 @@ def _kills() -> list[Any]:
         )
         for name in KEEPERS for number in range(1, HAND_OVER_CALLS[name] + 1) for when in ("before", "after")
     ]  # fmt: skip
-
-
-HAND_OVER_CALLS = {"youtube": 13}
-"""How many calls there are until the platform has the time: the last of them gives it."""
 
 
 @pytest.mark.parametrize(("name", "number", "when"), _kills())

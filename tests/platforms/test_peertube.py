@@ -1,10 +1,12 @@
 """PeerTube: what goes wrong, what is gone on with, and what is refused before anything is sent."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 from tests.platforms.alone import PUBLICATION, Alone, alone
 
@@ -20,13 +22,14 @@ from video_manager.errors import (
 from video_manager.fakes import peertube
 from video_manager.fakes.network import Fault
 from video_manager.fakes.peertube import PeerTubeFake
-from video_manager.plugins.api import Answer, Token
+from video_manager.plugins.api import Answer, Asked, Token
 from video_manager.plugins.publishers.peertube import PeerTubeOptions, PeerTubePublisher
 from video_manager.plugins.publishers.peertube_api import CHUNK_BYTES
 
 PUBLISHER = PeerTubePublisher()
 OPTIONS = PeerTubeOptions(server=peertube.SERVER, username=peertube.USERNAME, password=peertube.PASSWORD)
 UPLOAD = "upload-resumable"
+TOMORROW = datetime.now(UTC) + timedelta(days=1)
 
 
 @pytest.fixture
@@ -102,7 +105,7 @@ async def test_deleting_takes_it_down_and_may_be_repeated(at: Alone) -> None:
         await PUBLISHER.delete(published.external_id, OPTIONS, at.context())
     assert not fake(at).videos
     asked = await PUBLISHER.ask(at.post(), {"video": published.external_id}, OPTIONS, at.context())
-    assert asked.answer is Answer.ABSENT
+    assert asked.answer is Answer.UNKNOWN, "what somebody took down is not uploaded again"
 
 
 async def test_one_that_is_still_processed_is_pending(at: Alone) -> None:
@@ -111,6 +114,142 @@ async def test_one_that_is_still_processed_is_pending(at: Alone) -> None:
     await PUBLISHER.publish(post, handle, OPTIONS, context)
     fake(at).videos[handle["video"]].polls = 1
     assert (await PUBLISHER.ask(post, handle, OPTIONS, context)).answer is Answer.PENDING
+
+
+# ---- the server keeps the time ------------------------------------------------------------------------------
+
+
+async def _handed_over(at: Alone, when: datetime, **changes: Any) -> Mapping[str, Any]:
+    post, context = at.post(**changes), at.context()
+    handle = await PUBLISHER.upload(post, OPTIONS, context)
+    await PUBLISHER.hand_over(post, handle, when, OPTIONS, context)
+    return handle
+
+
+async def _ask(at: Alone, handle: Mapping[str, Any], **changes: Any) -> Asked:
+    return await PUBLISHER.ask(at.post(**changes), handle, OPTIONS, at.context())
+
+
+async def _recall(at: Alone, handle: Mapping[str, Any]) -> Asked:
+    return await PUBLISHER.recall(at.post(), handle, OPTIONS, at.context())
+
+
+@pytest.mark.parametrize(("privacy", "number"), [("public", 1), ("unlisted", 2), ("internal", 4)])
+async def test_the_server_sets_the_chosen_privacy_at_the_time(at: Alone, privacy: str, number: int) -> None:
+    handle = await _handed_over(at, TOMORROW, extra={"privacy": privacy})
+    (video,) = fake(at).videos.values()
+    assert (video.metadata["privacy"], video.planned) == (3, {"updateAt": _text(TOMORROW), "privacy": number})
+    asked = await _ask(at, handle)
+    assert (asked.answer, asked.published) == (Answer.PENDING, None)
+    assert _text(TOMORROW) in asked.detail
+    _a_day_later(at)
+    asked = await _ask(at, handle, extra={"privacy": privacy})
+    assert (asked.answer, video.metadata["privacy"]) == (Answer.PUBLISHED, number)
+    assert asked.published is not None
+    assert asked.published.warning is None
+
+
+async def test_a_time_that_is_given_again_replaces_the_one_before(at: Alone) -> None:
+    handle = await _handed_over(at, TOMORROW)
+    later = TOMORROW + timedelta(days=1)
+    await PUBLISHER.hand_over(at.post(), handle, later, OPTIONS, at.context())
+    _a_day_later(at)
+    assert (await _ask(at, handle)).answer is Answer.PENDING
+    assert fake(at).public_posts() == []
+
+
+async def test_a_time_that_somebody_changed_there_is_told_and_waited_for(at: Alone) -> None:
+    handle = await _handed_over(at, TOMORROW)
+    (video,) = fake(at).videos.values()
+    video.planned = {"updateAt": "2040-01-01T00:00:00.000Z", "privacy": 1}
+    asked = await _ask(at, handle)
+    assert asked == Asked(Answer.PENDING, detail="PeerTube publishes it at 2040-01-01T00:00:00.000Z")
+
+
+@pytest.mark.parametrize("plan", [None, {"updateAt": "2040-01-01T00:00:00.000Z"}], ids=["none", "of nothing"])
+async def test_without_a_plan_that_publishes_it_the_server_does_not_have_the_time(at: Alone, plan: Any) -> None:
+    handle = await _handed_over(at, TOMORROW)
+    (video,) = fake(at).videos.values()
+    video.planned = plan
+    assert (await _ask(at, handle)).answer is Answer.ABSENT
+
+
+async def test_a_time_that_was_taken_back_is_none_any_more_and_that_may_be_repeated(at: Alone) -> None:
+    handle = await _handed_over(at, TOMORROW)
+    for _ in range(2):
+        assert (await _recall(at, handle)).answer is Answer.ABSENT
+    assert len(at.calls(f"PUT {peertube.HOST}/api/v1/videos/{handle['video']}")) == 2 + 2  # thumbnail, captions
+    _a_day_later(at)
+    assert fake(at).public_posts() == []
+    assert await PUBLISHER.upload(at.post(), OPTIONS, at.context(earlier=handle)) == handle
+
+
+async def test_what_is_public_already_is_not_taken_down_by_taking_the_time_back(at: Alone) -> None:
+    handle = await _handed_over(at, TOMORROW)
+    _a_day_later(at)
+    asked = await _recall(at, handle)
+    assert asked.answer is Answer.PUBLISHED
+    assert len(fake(at).public_posts()) == 1
+
+
+async def test_a_video_that_somebody_deleted_has_no_time_to_take_back(at: Alone) -> None:
+    handle = await _handed_over(at, TOMORROW)
+    fake(at).videos.clear()
+    assert (await _recall(at, handle)).answer is Answer.ABSENT
+    assert (await _ask(at, handle)).answer is Answer.UNKNOWN
+
+
+async def test_a_server_that_keeps_the_plan_has_not_given_the_time_back(at: Alone) -> None:
+    handle = await _handed_over(at, TOMORROW)
+    at.network.faults.append(Fault("answer", r"PUT .*/videos/[0-9a-f]{8}-[^/]*$", status=204, body=None))
+    assert (await _recall(at, handle)).answer is Answer.PENDING
+
+
+@pytest.mark.parametrize(
+    ("status", "kind", "certain"),
+    [(400, PermanentError, True), (403, PermanentError, True), (429, LimitReached, True), (500, RetryableError, False)],
+)
+async def test_what_a_refused_time_asks_for(at: Alone, status: int, kind: type[WorkError], certain: bool) -> None:
+    handle = await PUBLISHER.upload(at.post(), OPTIONS, at.context())
+    at.network.faults.append(Fault("answer", "PUT", status=status, body={"detail": "in the server's own words"}))
+    with pytest.raises(WorkError, match="own words") as raised:
+        await PUBLISHER.hand_over(at.post(), handle, TOMORROW, OPTIONS, at.context())
+    error = raised.value
+    assert isinstance(error, NotPublished) is certain
+    assert type(error.cause if isinstance(error, NotPublished) else error) is kind
+
+
+def test_times_that_are_too_near_are_kept_here() -> None:
+    now = datetime.now(UTC)
+    assert not PUBLISHER.takes(now + timedelta(minutes=9), now)
+    assert PUBLISHER.takes(now + timedelta(days=20), now)
+
+
+@pytest.mark.parametrize(
+    ("plan", "text"),
+    [
+        ({"privacy": 1}, "updateAt"), ({"updateAt": "soon"}, "ISO 8601"),
+        ({"updateAt": "2040-01-01T00:00:00Z", "privacy": 3}, "scheduleUpdate.privacy"),
+    ],
+)  # fmt: skip
+async def test_the_fake_refuses_a_plan_as_a_server_does(at: Alone, plan: Any, text: str) -> None:
+    handle = await PUBLISHER.upload(at.post(), OPTIONS, at.context())
+    address = f"{at.gateway}/{peertube.HOST}/api/v1/videos/{handle['video']}"
+    signed = {"Authorization": f"Bearer {at.access.kept}"}
+    async with httpx.AsyncClient() as client:
+        answer = await client.put(address, json={"scheduleUpdate": plan}, headers=signed)
+    assert answer.status_code == 400
+    assert text in answer.json()["detail"]
+
+
+def _a_day_later(at: Alone) -> None:
+    """And signed in anew: a session lasts for a day."""
+    at.network.skew_seconds = 86_400 + 60
+    at.access.kept = fake(at).issue()["access_token"]
+
+
+def _text(instant: datetime) -> str:
+    return instant.isoformat(timespec="milliseconds")
 
 
 # ---- going on -----------------------------------------------------------------------------------------------

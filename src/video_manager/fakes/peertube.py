@@ -1,5 +1,5 @@
 """A PeerTube server: password sign-in with refresh tokens that work once, the resumable upload, and videos that are
-processed for a while before anybody can see them."""
+processed for a while before anybody can see them, at once or at the time that was planned for them."""
 
 import re
 import secrets
@@ -14,15 +14,16 @@ from starlette.routing import BaseRoute, Route
 
 from video_manager.fakes.bytes_in import Arrived, take
 from video_manager.fakes.network import Fake, FakePost
+from video_manager.fakes.peertube_rules import PRIVACIES, fault_in, fault_in_change, instant, problem
 
 HOST = "peertube.example"
 SERVER = f"https://{HOST}"
 USERNAME, PASSWORD = "demo", "demo-password"
-CHANNEL = {"id": 7, "name": "demo_channel", "displayName": "Demo channel"}
+CHANNEL_ID = 7
+CHANNEL = {"id": CHANNEL_ID, "name": "demo_channel", "displayName": "Demo channel"}
 CLIENT = {"client_id": "demo-client", "client_secret": "demo-secret"}
 ACCESS_SECONDS, REFRESH_SECONDS, SESSION_SECONDS = 86_400, 1_209_600, 3600
 PUBLISHED, TO_TRANSCODE = (1, "Published"), (2, "To transcode")
-PRIVACIES = {1: "Public", 2: "Unlisted", 3: "Private", 4: "Internal", 5: "Password protected"}
 _RANGE = re.compile(r"bytes (?:(\d+)-(\d+)|\*)/(\d+)")
 
 
@@ -46,6 +47,8 @@ class Video:
     polls: int
     """How many more times it is seen being processed."""
     blacklisted: bool = False
+    planned: Mapping[str, Any] | None = None
+    """`updateAt`, and perhaps the `privacy` from then on."""
     captions: dict[str, str] = field(default_factory=dict)
     thumbnail: bool = False
 
@@ -142,7 +145,7 @@ class PeerTubeFake(Fake):
     async def _begin(self, request: Request) -> Response:
         length, kind = (request.headers.get(f"X-Upload-Content-{name}", "") for name in ("Length", "Type"))
         body = await request.json()
-        fault = _fault_in(body) or ("" if length.isdigit() else "X-Upload-Content-Length is missing")
+        fault = fault_in(body, CHANNEL_ID) or ("" if length.isdigit() else "X-Upload-Content-Length is missing")
         if fault:
             return problem(400, f"Incorrect request parameters: {fault}")
         if not kind.startswith("video/"):
@@ -224,16 +227,28 @@ class PeerTubeFake(Fake):
         video = self.videos.get(request.path_params["id"])
         if video is None:
             return problem(404, "Video not found")
-        async with request.form() as form:
-            if "thumbnailfile" in form:
-                video.thumbnail = True
-            if "privacy" in form:
-                privacy = str(form["privacy"])
-                if not privacy.isdigit() or int(privacy) not in PRIVACIES:
-                    return problem(400, "Incorrect request parameters: privacy")
-                video.metadata["privacy"] = int(privacy)
+        if request.headers.get("content-type", "").startswith("application/json"):
+            given: Mapping[str, Any] = await request.json()
+        else:
+            async with request.form() as form:
+                given = dict(form)
+        fault = fault_in_change(given)
+        if fault:
+            return problem(400, f"Incorrect request parameters: {fault}")
+        video.thumbnail = video.thumbnail or "thumbnailfile" in given
+        video.metadata["privacy"] = int(given.get("privacy", video.metadata["privacy"]))
+        video.planned = given.get("scheduleUpdate", video.planned)
         self._show(video)
         return Response(status_code=204)
+
+    def catch_up(self) -> None:
+        """What a server does every minute."""
+        for video in self.videos.values():
+            if video.planned is None or video.state != PUBLISHED or instant(video.planned) > self.now():
+                continue
+            video.metadata["privacy"] = video.planned.get("privacy", video.metadata["privacy"])
+            video.planned = None
+            self._show(video)
 
     async def _caption(self, request: Request) -> Response:
         video = self.videos.get(request.path_params["id"])
@@ -262,6 +277,7 @@ class PeerTubeFake(Fake):
             "uuid": video.id, "shortUUID": video.id[:8], "name": video.metadata["name"],
             "privacy": {"id": privacy, "label": PRIVACIES[privacy]}, "state": {"id": state[0], "label": state[1]},
             "blacklisted": video.blacklisted, "blacklistedReason": None,
+            **({"scheduledUpdate": dict(video.planned)} if video.planned is not None else {}),
         }  # fmt: skip
 
     def _show(self, video: Video) -> None:
@@ -272,24 +288,3 @@ class PeerTubeFake(Fake):
             public=video.metadata["privacy"] in (1, 2) and video.state == PUBLISHED and not video.blacklisted,
             extra={"captions": video.captions, "thumbnail": video.thumbnail, **video.metadata},
         )  # fmt: skip
-
-
-def _fault_in(body: Mapping[str, Any]) -> str:
-    """What PeerTube would not take, by its name."""
-    tags = body.get("tags", [])
-    checks = {
-        "channelId": body.get("channelId") == CHANNEL["id"],
-        "filename": bool(body.get("filename")),
-        "name": 3 <= len(str(body.get("name", "")).strip()) <= 120,
-        "privacy": body.get("privacy") in PRIVACIES,
-        "description": "description" not in body or 3 <= len(body["description"]) <= 10_000,
-        "tags": len(tags) <= 5 and all(2 <= len(tag) <= 30 for tag in tags),
-        "commentsPolicy": body.get("commentsPolicy", 1) in (1, 2, 3),
-        "language": re.fullmatch(r"[a-z]{2,3}", body.get("language", "en")) is not None,
-    }
-    return ", ".join(name for name, is_right in checks.items() if not is_right)
-
-
-def problem(status: int, detail: str, code: str = "", headers: Mapping[str, str] | None = None) -> Response:
-    body = {"type": "about:blank", "detail": detail, "status": status} | ({"code": code} if code else {})
-    return JSONResponse(body, status, headers=dict(headers or {}), media_type="application/problem+json")

@@ -1,12 +1,14 @@
 """PeerTube: any server, by user name and password.
 
-The video is uploaded as private, under a file name that is the publication's id; publishing sets its privacy. Whatever
-answer is lost, the account's own list of videos with their file names tells what there is.
+The video is uploaded as private, under a file name that is the publication's id; publishing sets its privacy, now or,
+where the server is given the time, by a change that it plans. Whatever answer is lost, the account's own list of videos
+with their file names tells what there is.
 """
 
 # ruff: noqa: ARG002 - the interface's arguments; not every platform needs all of them
 
 from collections.abc import Iterator, Mapping
+from datetime import datetime
 from typing import Any, ClassVar, Literal
 
 from pydantic import Field
@@ -22,8 +24,8 @@ from video_manager.plugins.api import (
     PlatformLimits,
     Post,
     Published,
-    Publisher,
     PublisherContext,
+    SchedulingPublisher,
     Token,
     secret,
 )
@@ -61,7 +63,7 @@ class PeerTubePostOptions(Options):
     download: bool = Field(True, description="Whether people may download it.")
 
 
-class PeerTubePublisher(Publisher[PeerTubeOptions]):
+class PeerTubePublisher(SchedulingPublisher[PeerTubeOptions]):
     name = "peertube"
     title = "PeerTube"
     description = "Publishes on any PeerTube server."
@@ -171,13 +173,34 @@ class PeerTubePublisher(Publisher[PeerTubeOptions]):
     async def ask(self, post: Post, handle: Handle, options: PeerTubeOptions, context: PublisherContext) -> Asked:
         video = await PeerTube(options.server, context).video(str(handle["video"]))
         if video is None:
-            return Asked(Answer.ABSENT, detail="PeerTube has no such video")
+            # It may have been public before: uploading it again could be against somebody's will.
+            return Asked(Answer.UNKNOWN, detail="PeerTube has no such video any more: perhaps somebody deleted it")
         if video["privacy"]["id"] == PRIVATE:
+            planned = video.get("scheduledUpdate") or {}
+            if planned.get("privacy"):
+                return Asked(Answer.PENDING, detail=f"PeerTube publishes it at {str(planned.get('updateAt'))[:40]}")
             return Asked(Answer.ABSENT, detail="PeerTube still keeps the video private")
         if video["state"]["id"] != PUBLISHED:
             return Asked(Answer.PENDING, detail="PeerTube still processes the video")
         url = f"{options.server.rstrip('/')}/w/{video.get('shortUUID') or video['uuid']}"
         return Asked(Answer.PUBLISHED, Published(video["uuid"], url, _warning(video, post)))
+
+    async def hand_over(
+        self, post: Post, handle: Handle, at: datetime, options: PeerTubeOptions, context: PublisherContext
+    ) -> None:
+        """The server holds one plan for each video: giving it again replaces it."""
+        privacy = PRIVACY[PeerTubePostOptions.model_validate(post.extra).privacy]
+        await PeerTube(options.server, context).schedule(str(handle["video"]), at, privacy, publishes=True)
+
+    async def recall(self, post: Post, handle: Handle, options: PeerTubeOptions, context: PublisherContext) -> Asked:
+        """The privacy is left alone: setting it could take down what has just become public."""
+        peertube, id = PeerTube(options.server, context), str(handle["video"])
+        video = await peertube.video(id)
+        if video is None:
+            return Asked(Answer.ABSENT, detail="PeerTube has no such video any more")
+        if video.get("scheduledUpdate"):
+            await peertube.schedule(id, None, PRIVATE)
+        return await self.ask(post, handle, options, context)
 
     async def delete(self, external_id: str, options: PeerTubeOptions, context: PublisherContext) -> None:
         await PeerTube(options.server, context).delete(external_id)

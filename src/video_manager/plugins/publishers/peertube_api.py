@@ -3,7 +3,7 @@
 import asyncio
 import re
 from collections.abc import Mapping
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, quote, urlsplit
@@ -99,6 +99,15 @@ class PeerTube:
     async def change(self, id: str, fields: Mapping[str, Any], *, publishes: bool = False) -> None:
         """`fields` as httpx takes the parts of a form with files."""
         await self._api.call("PUT", f"{self._base}/videos/{quote(id)}", files=fields, publishes=publishes)
+
+    async def schedule(self, id: str, at: datetime | None, privacy: int, *, publishes: bool = False) -> None:
+        """The server sets that privacy at that time; None takes back what it was told before. A body of JSON, as only
+        there a value can be null."""
+        wanted = None
+        if at is not None:
+            wanted = {"updateAt": at.astimezone(UTC).isoformat(timespec="milliseconds"), "privacy": privacy}
+        address = f"{self._base}/videos/{quote(id)}"
+        await self._api.call("PUT", address, json={"scheduleUpdate": wanted}, publishes=publishes)
 
     async def caption(self, id: str, language: str, name: str, content: bytes) -> None:
         address = f"{self._base}/videos/{quote(id)}/captions/{quote(language)}"
