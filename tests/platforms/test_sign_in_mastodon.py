@@ -3,6 +3,9 @@ account with which the channel then posts."""
 
 import asyncio
 import re
+import signal
+import subprocess
+import sys
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -143,9 +146,8 @@ async def test_a_box_that_was_unticked_is_named(web: Web, there: MastodonDesk) -
 
 
 async def test_one_app_serves_everybody_at_a_server(web: Web, network: FakeNetwork, there: MastodonDesk) -> None:
-    ids = [asked_for(await web.begin(options={"server": one}))["client_id"] for one in (
-        SERVER, f"{SERVER}/", "https://MASTODON.example", f"{SERVER}:443/",
-    )]  # fmt: skip
+    written = (SERVER, f"{SERVER}/", "https://MASTODON.example", f"{SERVER}:443/", " mastodon.example ")
+    ids = [asked_for(await web.begin(options={"server": one}))["client_id"] for one in written]
     assert (len({id for (id,) in ids}), registrations(network), len(there.desk.clients)) == (1, 1, 1)
 
 
@@ -160,6 +162,24 @@ async def test_a_lost_answer_of_the_registration_leaves_at_most_an_unused_app(
     assert len(there.desk.clients) == {"before": 1, "after": 2}[kind]
     assert (await signed_in(web))["state"] == "ready"
     assert registrations(network) == 2
+
+
+@pytest.mark.parametrize("kind", ["before", "after"])
+async def test_whoever_is_killed_while_registering_leaves_at_most_an_unused_app(
+    world: World, web: Web, tmp_path: Path, gateway: str, network: FakeNetwork, there: MastodonDesk, kind: Any
+) -> None:
+    started: list[subprocess.Popen[bytes]] = []
+    network.faults.append(Fault(kind, APPS, happens=lambda _call: started[0].send_signal(signal.SIGKILL)))
+    started.append(
+        subprocess.Popen(  # noqa: ASYNC220 - it is waited for in a thread
+            [sys.executable, "-m", "tests.platforms.lone_registrar", str(tmp_path), gateway, SERVER]
+        )
+    )
+    assert await asyncio.to_thread(started[0].wait, 60) == -signal.SIGKILL
+    assert (await vault_of(world).get(OWNER)).options == {}
+    assert (await signed_in(web))["state"] == "ready"
+    assert len(there.desk.clients) == {"before": 1, "after": 2}[kind]
+    assert (await vault_of(world).get(OWNER)).options["client_id"] in there.desk.clients
 
 
 async def test_two_who_register_at_once_use_the_same_pair(
@@ -254,7 +274,14 @@ async def test_a_server_that_is_busy_is_no_wrong_one(web: Web, network: FakeNetw
 
 @pytest.mark.parametrize(
     "wrong",
-    ["mastodon.example", "http://mastodon.example", "https://me:pw@mastodon.example", "https://a/b", "https://[::1"],
+    [
+        "",
+        "@me@mastodon.example",
+        "http://mastodon.example",
+        "https://me:pw@mastodon.example",
+        "https://a/b",
+        "https://[::1",
+    ],
 )
 async def test_what_is_no_address_is_refused_at_its_field(web: Web, network: FakeNetwork, wrong: str) -> None:
     refused = await web.try_to_begin(options={"server": wrong})

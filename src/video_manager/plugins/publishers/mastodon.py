@@ -34,7 +34,7 @@ from video_manager.plugins.api import (
 )
 from video_manager.plugins.platform_limits import beyond, fault
 from video_manager.plugins.publishers.mastodon_api import USUAL, Mastodon, characters, facts_of, read
-from video_manager.plugins.publishers.mastodon_server import OAUTH, MastodonServer, address_of, oauth_of
+from video_manager.plugins.publishers.mastodon_server import OAUTH, MastodonServer, completed, oauth_of
 
 _POLL_SECONDS = 2.0
 _MOST_POLLS = 900
@@ -54,11 +54,11 @@ class MastodonOptions(Options):
         default=None, min_length=8, max_length=500,
     )  # fmt: skip
 
-    @field_validator("server")
+    @field_validator("server", mode="before")
     @classmethod
-    def _is_address(cls, server: str) -> str:
-        address_of(server)
-        return server
+    def _is_address(cls, server: Any) -> Any:
+        """People write the name alone, too."""
+        return server if not isinstance(server, str) else completed(server)
 
 
 class MastodonPostOptions(Options):

@@ -5,6 +5,7 @@ servers people sign in without. Before 4.3 a server threw apps away that had no 
 by a token for the app itself, is also what keeps it.
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
@@ -27,6 +28,7 @@ CLIENT_NAME = "video-manager"
 _JUDGED = frozenset(range(200, 500)) - {408, 429}
 """The answers that say something of the server; the others are about this moment."""
 _LONGEST = 2000
+_ADDRESS = re.compile(r"https://[^/?#\s@]+/?")
 _TOKEN_INSTEAD = "make an access token there (Preferences > Development) and enter it instead"  # noqa: S105 - a text
 
 
@@ -41,6 +43,15 @@ def address_of(server: str) -> str:
         raise ValueError("is no address of a server")
     host = f"[{host}]" if ":" in host else host
     return f"https://{host}" if url.port in (None, 443) else f"https://{host}:{url.port}"
+
+
+def completed(written: str) -> str:
+    """An address as a person wrote it, perhaps without https. Raises ValueError."""
+    server = written.strip() if "://" in written else f"https://{written.strip()}"
+    if not _ADDRESS.fullmatch(server):
+        raise ValueError("must be the address of a server, such as https://mastodon.social")
+    address_of(server)
+    return server
 
 
 def oauth_of(server: str) -> OAuth:
