@@ -132,6 +132,12 @@ class LimitReached(RetryableError):
         super().__init__(detail, retry_after_seconds)
 
 
+class StillUploaded(RetryableError):
+    """A platform made no post, and has what was uploaded as before: the next try goes on with it."""
+
+    code = "still_uploaded"
+
+
 class Unavailable(RetryableError):
     """A store or the broker does not answer; it is tried again. The start stops with it after `connect_seconds`,
     naming the setting and what was found."""

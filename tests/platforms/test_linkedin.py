@@ -12,7 +12,14 @@ from tests.platforms.lone_publisher import LonePublisher, lone_publisher
 from tests.platforms.world import approve, connect, open_platform, settle, title_of
 
 from video_manager.domain.publication import PublicationState
-from video_manager.errors import ActionRequiredError, LimitReached, PermanentError, RetryableError, WorkError
+from video_manager.errors import (
+    ActionRequiredError,
+    LimitReached,
+    PermanentError,
+    RetryableError,
+    StillUploaded,
+    WorkError,
+)
 from video_manager.fakes import linkedin
 from video_manager.fakes.linkedin_videos import ADDRESS_SECONDS
 from video_manager.fakes.network import FakeNetwork, FakePost, Fault
@@ -162,7 +169,7 @@ async def test_a_video_that_is_not_ready_is_refused_with_certainty(person: LoneP
     handle = await person.upload()
     next(iter(fake_of(person).uploads.videos.values())).status = "WAITING_UPLOAD"
     error, certain = await person.refused_with(handle)
-    assert (type(error), certain) == (RetryableError, True)
+    assert (type(error), certain) == (StillUploaded, True)
 
 
 async def test_an_answer_without_a_name_leaves_it_open(person: LonePublisher) -> None:
@@ -209,7 +216,7 @@ ERRORS = [
     (401, {"code": "EXPIRED_ACCESS_TOKEN"}, ActionRequiredError, "connect the channel again"),
     (401, {"code": "REVOKED_ACCESS_TOKEN"}, ActionRequiredError, "connect the channel again"),
     (403, {"code": "ACCESS_DENIED", "serviceErrorCode": 100}, ActionRequiredError, "lacks a right"),
-    (400, {"code": "MEDIA_ASSET_WAITING_UPLOAD"}, RetryableError, "answered 400"),
+    (400, {"code": "MEDIA_ASSET_WAITING_UPLOAD"}, StillUploaded, "answered 400"),
     (429, {"message": "Resource level throttle MEMBER DAY limit"}, LimitReached, "MEMBER DAY"),
     (418, {"code": "NEVER_SEEN"}, PermanentError, "NEVER_SEEN"),
 ]

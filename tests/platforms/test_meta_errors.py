@@ -8,7 +8,7 @@ import pytest
 from tests.platforms.lone_publisher import LonePublisher
 from tests.platforms.meta_alone import alone_at_meta
 
-from video_manager.errors import ActionRequiredError, LimitReached, PermanentError, RetryableError
+from video_manager.errors import ActionRequiredError, LimitReached, PermanentError, RetryableError, StillUploaded
 from video_manager.fakes import meta
 from video_manager.fakes.network import Fault
 from video_manager.plugins.api import Publisher
@@ -30,7 +30,7 @@ TABLE: list[tuple[int, int | None, type[Exception], bool, float | None]] = [
     (100, 1363047, RetryableError, OPEN, None),
     (1609010, None, RetryableError, OPEN, None),
     (100, 1609010, RetryableError, OPEN, None),
-    (9007, 2207027, RetryableError, CERTAIN, 60),
+    (9007, 2207027, StillUploaded, CERTAIN, 60),
     (24, 2207008, RetryableError, CERTAIN, 120),
     (-2, 2207020, UploadGone, CERTAIN, None),
     (24, 2207006, UploadGone, CERTAIN, None),

@@ -15,6 +15,7 @@ from video_manager.errors import (
     NotPublished,
     PermanentError,
     RetryableError,
+    StillUploaded,
     WorkError,
 )
 from video_manager.plugins.publisher_api import PublisherContext
@@ -74,12 +75,16 @@ class Api:
 
         A signed call whose token is refused is made once more with a renewed one. Raises RetryableError,
         LimitReached, ActionRequiredError or PermanentError, with the platform's own words. Of a call that `publishes`,
-        those that leave no doubt that nothing was made come as NotPublished.
+        those that leave no doubt that nothing was made come as NotPublished; one that never got there has changed
+        nothing of what was uploaded (StillUploaded).
         """
         try:
             return await self._call(method, url, signed, ok, stream, headers, request)
         except _Certain as certain:
-            raise (NotPublished(certain.fault) if publishes else certain.fault) from certain.__cause__
+            if not publishes:
+                raise certain.fault from certain.__cause__
+            fault = StillUploaded(certain.fault.detail) if certain.is_unsent else certain.fault
+            raise NotPublished(fault) from certain.__cause__
 
     async def _call(
         self, method: str, url: str, signed: bool, ok: Collection[int], stream: Stream | None,
@@ -120,7 +125,7 @@ class Api:
                 await answer.aclose()
         except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.InvalidURL) as error:
             fault = RetryableError(f"{self._title} cannot be reached: {self._told(error)}")
-            raise _Certain(fault) from self._cause(error)
+            raise _Certain(fault, is_unsent=True) from self._cause(error)
         except httpx.HTTPError as error:
             raise RetryableError(f"{self._title} did not answer: {self._told(error)}") from self._cause(error)
 
@@ -140,9 +145,10 @@ class Api:
 class _Certain(Exception):
     """A refusal, or a call that was never sent: the platform has done nothing."""
 
-    def __init__(self, fault: WorkError) -> None:
+    def __init__(self, fault: WorkError, *, is_unsent: bool = False) -> None:
         super().__init__(fault.detail)
         self.fault = fault
+        self.is_unsent = is_unsent
 
 
 async def _read(answer: httpx.Response, title: str, veil: Callable[[str], str]) -> httpx.Response:

@@ -131,12 +131,16 @@ class Asked:
 
     `failure`, with ABSENT: the platform itself has given up on this post for good, and why. That is believed at once,
     and what comes next depends on the error, as with NotPublished; without it, "not there" is believed only once the
-    publishing call can no longer land."""
+    publishing call can no longer land.
+
+    `still_uploaded`, with ABSENT and no failure: the next try gets the handle and goes on with it, so that a call which
+    lands against all expectation lands in the same post."""
 
     answer: Answer
     published: Published | None = None
     detail: str = ""
     failure: WorkError | None = None
+    still_uploaded: bool = False
 
 
 Handle = Mapping[str, Any]

@@ -15,7 +15,7 @@ from video_manager.ports import Clock
 from video_manager.publishing.channels import ChannelService
 from video_manager.publishing.ledger import Ledger
 from video_manager.publishing.platforms import Platforms, post_of
-from video_manager.publishing.refusals import failure_of, refused
+from video_manager.publishing.refusals import absent, failure_of, refused
 from video_manager.publishing.rules import PublishingRules
 
 log = logging.getLogger(__name__)
@@ -98,9 +98,7 @@ class Asker:
         elif asked.answer is Answer.ABSENT and asked.failure is not None:
             await self._refused(publication, number, asked.failure)
         elif asked.answer is Answer.ABSENT:
-            enough = publication.tries + 1 >= self._settings.max_tries
-            retry_at = None if enough else now + self._settings.retry_delay(publication.tries)
-            await self._ledger.move(publication.id, lambda it: rules.mark_absent(it, number, trust, retry_at, now))
+            await self._ledger.move(publication.id, lambda it: absent(it, number, asked, trust, self._settings, now))
         else:
             await self._unanswered(publication, number, asked.detail or "the platform does not know")
 

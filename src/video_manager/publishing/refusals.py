@@ -1,10 +1,11 @@
-"""What the ledger does when a platform says for certain that nothing was made: again, later, a person, or the end."""
+"""What the ledger does when a platform says that nothing was made: again, later, a person, or the end."""
 
 from datetime import datetime, timedelta
 
 from video_manager.domain import publication as rules
 from video_manager.domain.publication import Failure, Publication
-from video_manager.errors import ActionRequiredError, LimitReached, PermanentError
+from video_manager.errors import ActionRequiredError, LimitReached, PermanentError, StillUploaded
+from video_manager.plugins.api import Asked
 from video_manager.publishing.rules import PublishingRules
 
 
@@ -32,11 +33,28 @@ def refused(
     publication: Publication, number: int, cause: BaseException, settings: PublishingRules, now: datetime
 ) -> Publication:
     """The platform itself said that an armed attempt made nothing and never will: there is nothing to ask. A limit is
-    no failed try."""
+    no failed try. After one, and where what was uploaded is known to be good, the next try goes on with it."""
     kind, text = failure_of(cause)
     limited = isinstance(cause, LimitReached)
     enough = publication.tries + 1 >= settings.max_tries and not limited
     retry_at = None if enough else now + delay_of(publication, cause, settings)
     doubtful = rules.doubt(publication, number, text, now, kind)
     absent = rules.mark_absent(doubtful, number, timedelta(0), retry_at, now)
-    return rules.held_up(absent, number, publication.tries, text) if limited else absent
+    if limited:
+        return rules.held_up(absent, number, publication.tries, text)
+    return _reusable(absent, number) if isinstance(cause, StillUploaded) else absent
+
+
+def absent(
+    publication: Publication, number: int, asked: Asked, trust_after: timedelta, settings: PublishingRules,
+    now: datetime,
+) -> Publication:  # fmt: skip
+    """The platform was asked, and has no post."""
+    enough = publication.tries + 1 >= settings.max_tries
+    retry_at = None if enough else now + settings.retry_delay(publication.tries)
+    marked = rules.mark_absent(publication, number, trust_after, retry_at, now)
+    return _reusable(marked, number) if asked.still_uploaded else marked
+
+
+def _reusable(publication: Publication, number: int) -> Publication:
+    return rules.held_up(publication, number, publication.tries, publication.error or "")

@@ -23,6 +23,6 @@ CASES: dict[str, Case] = {
     ),
     "tiktok, in chunks": Case(
         "tiktok", tiktok.TikTokFake, calls=7, options={"audited": True}, account_id=tiktok.ACCOUNT, token=token,
-        app=("demo-client", "demo-secret"), video_bytes=25_000_123,
+        app=("demo-client", "demo-secret"), video_bytes=15_000_123,
     ),
 }  # fmt: skip

@@ -8,7 +8,14 @@ from urllib.parse import quote
 
 import httpx
 
-from video_manager.errors import ActionRequiredError, LimitReached, PermanentError, RetryableError, WorkError
+from video_manager.errors import (
+    ActionRequiredError,
+    LimitReached,
+    PermanentError,
+    RetryableError,
+    StillUploaded,
+    WorkError,
+)
 from video_manager.plugins.api import Post, PublisherContext
 from video_manager.plugins.platform_http import Api, retry_after, words
 
@@ -75,7 +82,7 @@ class LinkedIn:
         if "DUPLICATE_POST" in said:
             return Duplicate(f"LinkedIn shows this text already{_where(said)}; {words(answer)}")
         if "MEDIA_ASSET_WAITING_UPLOAD" in said or "MEDIA_ASSET_PROCESSING" in code:
-            return RetryableError(text)
+            return StillUploaded(text)
         return None
 
     def _until_allowed(self, message: str) -> float:

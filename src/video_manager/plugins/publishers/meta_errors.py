@@ -6,7 +6,14 @@ from typing import Any
 
 import httpx
 
-from video_manager.errors import ActionRequiredError, LimitReached, PermanentError, RetryableError, WorkError
+from video_manager.errors import (
+    ActionRequiredError,
+    LimitReached,
+    PermanentError,
+    RetryableError,
+    StillUploaded,
+    WorkError,
+)
 from video_manager.plugins.platform_http import Fault, fault_of_status, retry_after
 
 LONGEST_WORDS = 400
@@ -73,7 +80,7 @@ def meaning(text: str, number: int | None, after_seconds: float | None = None) -
     kinds: tuple[tuple[Container[int], WorkError], ...] = (
         (PUBLISHING_LIMIT, LimitReached(text, DAY_SECONDS)),
         (TOO_MANY, LimitReached(text, after_seconds or RATE_SECONDS)),
-        (NOT_READY, RetryableError(text, NOT_READY_SECONDS)),
+        (NOT_READY, StillUploaded(text, NOT_READY_SECONDS)),
         (TRY_LATER, RetryableError(text, TRY_LATER_SECONDS)),
         (SERVER, ServerTrouble(text, after_seconds)),
         (GONE, UploadGone(text)),

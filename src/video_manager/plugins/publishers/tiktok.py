@@ -15,7 +15,7 @@ from typing import Any, ClassVar, Literal
 from pydantic import Field
 
 from video_manager.domain.video import Finding, Severity
-from video_manager.errors import PermanentError
+from video_manager.errors import NotPublished, PermanentError
 from video_manager.plugins.api import (
     Account,
     Asked,
@@ -42,9 +42,7 @@ FRAME_RATES = (23, 60)
 ADDRESS_SECONDS = 3600.0
 """An upload address lives so long."""
 SPARE_SECONDS = 300.0
-"""An address that has less left is not gone on with."""
-PUBLISHING_SECONDS = 900.0
-"""The last chunk, and looking what becomes of it, take no longer."""
+"""An address that has less left is not gone on with, unless only the last chunk is missing."""
 
 CREATOR, POSTS = "questions about the creator a minute", "posts a minute"
 MINUTE = timedelta(minutes=1)
@@ -100,9 +98,8 @@ class TikTokPublisher(Publisher[TikTokOptions]):
     )
     deletes = False
     keeps_hours: ClassVar[float] = ADDRESS_SECONDS / 3600
-    publish_timeout_seconds: ClassVar[float] = ADDRESS_SECONDS
-    """Of no use for the call, which ends much sooner: a last part that never arrived is believed to be lost only when
-    its address is dead, and nobody can send it any more."""
+    publish_timeout_seconds: ClassVar[float] = 300.0
+    """The last chunk, and looking what becomes of it, take no longer; then it is sent again, to the same address."""
 
     async def connect(self, options: TikTokOptions, context: PublisherContext) -> Account:
         tiktok = TikTok(context)
@@ -161,11 +158,17 @@ class TikTokPublisher(Publisher[TikTokOptions]):
 
     async def publish(self, post: Post, handle: Handle, options: TikTokOptions, context: PublisherContext) -> Published:
         tiktok, chunks = TikTok(context), _chunks(handle)
-        async with asyncio.timeout(PUBLISHING_SECONDS):
-            await tiktok.send(
-                handle["upload_url"], chunks, chunks.count - 1, post.video, post.video_type, publishes=True
-            )
-            return await seen(tiktok, handle, context)
+        try:
+            if not handle.get("arrived"):
+                await tiktok.send(
+                    handle["upload_url"], chunks, chunks.count - 1, post.video, post.video_type, publishes=True
+                )
+        except NotPublished as refused:
+            # The address takes it once: perhaps an earlier try had sent it after all.
+            is_gone = isinstance(refused.cause, AddressGone)
+            if not is_gone or answer_of(await status_of(tiktok, handle), handle).still_uploaded:
+                raise
+        return await seen(tiktok, handle, context)
 
     async def ask(self, post: Post, handle: Handle, options: TikTokOptions, context: PublisherContext) -> Asked:
         return answer_of(await status_of(TikTok(context), handle), handle)
@@ -263,20 +266,25 @@ def _post_info(post: Post, options: TikTokOptions, creator: dict[str, Any]) -> d
 async def _resumed(
     tiktok: TikTok, options: TikTokOptions, context: PublisherContext
 ) -> tuple[dict[str, Any], int]:  # fmt: skip
-    """The upload of the attempt before, and how many of its chunks TikTok has; empty: a new one has to begin."""
+    """The upload of the attempt before, and how many of its chunks TikTok has; empty: a new one has to begin. That one
+    never is where a post may still come of the other: where only its last chunk is missing, it is gone on with."""
     handle = dict(context.earlier or {})
-    if not handle or handle.get("mode") != options.mode:
-        return {}, 0
-    left = (datetime.fromisoformat(handle["expires_at"]) - context.now()).total_seconds()
-    if left < SPARE_SECONDS:
+    if not handle:
         return {}, 0
     try:
         status = await status_of(tiktok, handle)
     except PermanentError:  # TikTok knows nothing of it any more
         return {}, 0
-    done, rest = divmod(int(status.get("uploaded_bytes") or 0), handle["chunk_bytes"])
-    whole = status.get("status") == "PROCESSING_UPLOAD" and not rest and done < handle["chunks"]
-    return (handle, done) if whole else ({}, 0)
+    state, arrived = status.get("status"), int(status.get("uploaded_bytes") or 0)
+    if state == "FAILED":
+        return {}, 0
+    if state != "PROCESSING_UPLOAD" or arrived >= handle["size_bytes"]:
+        return {**handle, "arrived": True}, handle["chunks"]  # a last chunk that was believed to be lost has come
+    left = (datetime.fromisoformat(handle["expires_at"]) - context.now()).total_seconds()
+    (done, rest), last = divmod(arrived, handle["chunk_bytes"]), handle["chunks"] - 1
+    if done < last and (rest or left < SPARE_SECONDS or handle["mode"] != options.mode):
+        return {}, 0
+    return (handle, min(done, last)) if left > 0 else ({}, 0)
 
 
 async def _send(tiktok: TikTok, post: Post, handle: Handle, done: int, context: PublisherContext) -> None:

@@ -1,5 +1,6 @@
 """TikTok's Content Posting API: its calls, its chunks, and what its error codes ask for."""
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,7 +20,8 @@ from video_manager.plugins.platform_http import LONGEST_WORDS, Api, file_bytes
 
 HOST = "https://open.tiktokapis.com"
 CHUNK_BYTES = 10 * 10**6
-"""5 to 64 MB are allowed. The last chunk, which publishes, takes the rest: it has less than twice as many."""
+"""5 to 64 MB are allowed. No chunk has more, so that the last one, which publishes, takes no long time; but for the few
+bytes that the others leave."""
 MINUTE_SECONDS = 60.0
 DAY_SECONDS = 86_400.0
 
@@ -65,9 +67,9 @@ class Chunks:
 
 
 def cut(size_bytes: int) -> Chunks:
-    if size_bytes < 2 * CHUNK_BYTES:
-        return Chunks(size_bytes, size_bytes, 1)
-    return Chunks(size_bytes, CHUNK_BYTES, size_bytes // CHUNK_BYTES)
+    """Into equal chunks: TikTok counts `size_bytes // chunk_bytes` of them, and the last one takes what is left."""
+    count = max(1, math.ceil(size_bytes / CHUNK_BYTES))
+    return Chunks(size_bytes, size_bytes // count, count)
 
 
 class TikTok:

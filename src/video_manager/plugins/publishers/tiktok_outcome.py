@@ -41,7 +41,7 @@ def answer_of(status: dict[str, Any], handle: Handle) -> Asked:
         return Asked(Answer.PUBLISHED, _published(status, handle))
     arrived = status.get("uploaded_bytes")
     if state == "PROCESSING_UPLOAD" and arrived is not None and int(arrived) < handle["size_bytes"]:
-        return Asked(Answer.ABSENT, detail="the last part of the video never arrived")
+        return Asked(Answer.ABSENT, detail="the last part of the video never arrived", still_uploaded=True)
     return Asked(Answer.PENDING, detail=f"TikTok is still processing the video ({state})")
 
 
