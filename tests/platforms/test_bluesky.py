@@ -11,14 +11,7 @@ from tests.platforms.bluesky_alone import Lone, alone_at_bluesky
 from tests.platforms.posts import post_of
 
 from video_manager.domain.video import Severity
-from video_manager.errors import (
-    ActionRequiredError,
-    LimitReached,
-    NotPublished,
-    PermanentError,
-    RetryableError,
-    WorkError,
-)
+from video_manager.errors import ActionRequiredError, LimitReached, PermanentError, RetryableError, WorkError
 from video_manager.fakes import bluesky as fake
 from video_manager.fakes.bluesky_rules import check_key
 from video_manager.fakes.network import Fault
@@ -29,7 +22,7 @@ from video_manager.plugins.publishers.bluesky import BlueskyOptions
 
 @pytest.fixture
 async def lone(tmp_path: Path) -> AsyncIterator[Lone]:
-    async for found in alone_at_bluesky(tmp_path):
+    async with alone_at_bluesky(tmp_path) as found:
         yield found
 
 
@@ -200,9 +193,9 @@ async def test_nothing_is_public_before_and_the_handle_is_saved_first(lone: Lone
     post = post_of(tmp_path)
     handle = await lone.upload(post)
     assert lone.fake.posts == {}
-    assert lone.saved[0] == {"did": fake.DID, "key": records.key_of(post.publication_id)}
+    assert lone.handles[0] == {"did": fake.DID, "key": records.key_of(post.publication_id)}
     assert lone.access.spent == [("writes of an hour", 3), ("writes of a day", 3)]
-    await lone.publish(post, handle)
+    await lone.publish(handle, post)
     (made,) = lone.fake.posts.values()
     assert made.sha256 == post.video_sha256
 
@@ -213,7 +206,7 @@ async def test_bytes_that_have_arrived_are_not_sent_again(lone: Lone, way: str, 
     post = post_of(tmp_path, captions=b"WEBVTT\n\n")
     await lone.upload(post)
     lone.network.calls.clear()
-    await lone.upload(post, earlier=lone.saved[-1])  # saved before the captions were sent
+    await lone.upload(post, earlier=lone.handles[-1])  # saved before the captions were sent
     assert [call.path.rpartition(".")[2] for call in lone.network.calls] == ["uploadBlob"]
 
 
@@ -223,7 +216,7 @@ async def test_a_job_that_was_begun_is_waited_for(lone: Lone, tmp_path: Path) ->
     with pytest.raises(RetryableError):
         await lone.upload(post)
     lone.network.calls.clear()
-    handle = await lone.upload(post, earlier=lone.saved[-1])
+    handle = await lone.upload(post, earlier=lone.handles[-1])
     assert handle["video"]["size"] == post.video_bytes
     assert not lone.calls("startUpload")
 
@@ -254,7 +247,7 @@ async def test_a_failed_job(lone: Lone, code: str, kind: type[WorkError], tmp_pa
         await lone.upload(post_of(tmp_path))
     lone.fake.video.failure = None
     if kind is RetryableError:
-        assert (await lone.upload(post_of(tmp_path), earlier=lone.saved[-1]))["video"]
+        assert (await lone.upload(post_of(tmp_path), earlier=lone.handles[-1]))["video"]
 
 
 async def test_a_used_up_daily_allowance_is_a_later_time(lone: Lone, tmp_path: Path) -> None:
@@ -306,20 +299,14 @@ def _refusals() -> Iterator[Any]:
 
 @pytest.mark.parametrize(("status", "code", "kind", "certain"), list(_refusals()))
 async def test_what_a_refused_post_asks_for(
-    lone: Lone, status: int, code: str, kind: type[WorkError], certain: bool, tmp_path: Path
+    lone: Lone, status: int, code: str, kind: type[WorkError], certain: bool
 ) -> None:
-    post = post_of(tmp_path)
-    handle = await lone.upload(post)
+    handle = await lone.upload()
     reset = {"ratelimit-reset": str(int(lone.network.now()) + 600)}
     lone.access.token = _always(lone.access.kept)  # type: ignore[method-assign]
-    lone.network.faults.append(
-        Fault("answer", "createRecord", times=2, status=status, body=_error(code), headers=reset)
-    )
-    with pytest.raises(WorkError) as raised:
-        await lone.publish(post, handle)
-    error = raised.value
-    assert isinstance(error, NotPublished) is certain
-    cause = error.cause if isinstance(error, NotPublished) else error
+    fault = Fault("answer", "createRecord", times=2, status=status, body=_error(code), headers=reset)
+    cause, is_certain = await lone.refused_with(handle, fault)
+    assert is_certain is certain
     assert type(cause) is kind
     assert "in the platform's own words" in cause.detail
     if isinstance(cause, LimitReached):
@@ -341,7 +328,7 @@ async def test_a_post_is_asked_for_by_its_key(lone: Lone, tmp_path: Path) -> Non
         return await lone.publisher.ask(post, of, lone.options, lone.context())
 
     assert (await ask(handle)).answer is Answer.ABSENT
-    published = await lone.publish(post, handle)
+    published = await lone.publish(handle, post)
     assert published.url == f"https://bsky.app/profile/{fake.HANDLE}/post/{handle['key']}"
     for known in (handle, {}):
         assert (await ask(known)).published == published
@@ -349,13 +336,13 @@ async def test_a_post_is_asked_for_by_its_key(lone: Lone, tmp_path: Path) -> Non
     with pytest.raises(RetryableError):
         await ask(handle)
     with pytest.raises(RetryableError):  # the second one is refused, and leaves it open: it is asked about
-        await lone.publish(post, handle)
+        await lone.publish(handle, post)
     assert len(lone.fake.posts) == 1
 
 
 async def test_a_post_can_be_deleted_and_deleting_it_again_is_no_fault(lone: Lone, tmp_path: Path) -> None:
     post = post_of(tmp_path)
-    published = await lone.publish(post, await lone.upload(post))
+    published = await lone.publish(await lone.upload(post), post)
     for _ in range(2):
         await lone.publisher.delete(published.external_id, lone.options, lone.context())
         assert lone.fake.posts == {}

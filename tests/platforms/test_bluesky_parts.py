@@ -20,7 +20,7 @@ PARTS = 3
 
 @pytest.fixture
 async def lone(tmp_path: Path) -> AsyncIterator[Lone]:
-    async for found in alone_at_bluesky(tmp_path):
+    async with alone_at_bluesky(tmp_path) as found:
         yield found
 
 
@@ -44,7 +44,7 @@ def steps(lone: Lone) -> list[str]:
 
 async def published(lone: Lone, post: Post, handle: Handle) -> None:
     """Once, with the bytes that were approved."""
-    await lone.publish(post, handle)
+    await lone.publish(handle, post)
     (made,) = lone.fake.posts.values()
     assert (made.sha256, made.size_bytes) == (post.video_sha256, post.video_bytes)
 
@@ -55,7 +55,7 @@ async def interrupted(lone: Lone, post: Post, *faults: Fault) -> Handle:
     with pytest.raises(RetryableError):
         await lone.upload(post)
     lone.network.calls.clear()
-    return lone.saved[-1]
+    return lone.handles[-1]
 
 
 # ---- in parts -----------------------------------------------------------------------------------------------
@@ -159,7 +159,7 @@ async def test_after_a_failed_job_the_next_upload_is_gone_on_with(lone: Lone, po
     with pytest.raises(RetryableError):
         await lone.upload(post, earlier=failed)
     lone.network.calls.clear()
-    handle = await lone.upload(post, earlier=lone.saved[-1])
+    handle = await lone.upload(post, earlier=lone.handles[-1])
     assert handle["upload"] != failed["upload"]
     assert parts_sent(lone) == ["2", "3"]
     await published(lone, post, handle)

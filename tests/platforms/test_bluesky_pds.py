@@ -10,7 +10,7 @@ from typing import Any
 
 import httpx
 import pytest
-from tests.integration.publishing.lone_context import FixedAccess, context_of
+from tests.integration.publishing.lone_context import FixedAccess, client_of, context_of
 from tests.platforms.killing import answer_lost, check, killed
 from tests.platforms.posts import keep, post_of
 from tests.platforms.racing import race
@@ -48,7 +48,7 @@ class Visitor:
 
     account: RealAccount
     folder: Path
-    contexts: list[PublishingContext] = field(default_factory=list)
+    http: httpx.AsyncClient
     publisher: BlueskyPublisher = field(default_factory=BlueskyPublisher)
 
     @property
@@ -58,8 +58,7 @@ class Visitor:
 
     def context(self, access: FixedAccess | None = None) -> PublishingContext:
         facts = {"did": self.account.did, "handle": self.account.handle, "pds": self.account.server}
-        self.contexts.append(context_of(self.folder, save_handle=keep([]), account=facts, access=access))
-        return self.contexts[-1]
+        return context_of(self.folder, self.http, save_handle=keep([]), account=facts, access=access)
 
     async def session(self) -> str:
         return (await self.publisher.renew(None, self.options, self.context())).access
@@ -70,10 +69,8 @@ class Visitor:
 
 @pytest.fixture
 async def visitor(account: RealAccount, tmp_path: Path) -> AsyncIterator[Visitor]:
-    found = Visitor(account, tmp_path)
-    yield found
-    for context in found.contexts:
-        await context.http.aclose()
+    async with client_of() as http:
+        yield Visitor(account, tmp_path, http)
 
 
 @pytest.fixture(scope="module")

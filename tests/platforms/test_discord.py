@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 from pydantic import ValidationError
-from tests.platforms.lone_publisher import LonePublisher, lone_publisher
+from tests.platforms.alone import SHORT, Alone, alone
+from tests.platforms.posts import PUBLICATION
 
 from video_manager.errors import ActionRequiredError, LimitReached, PermanentError, RetryableError, WorkError
 from video_manager.fakes import discord
@@ -27,43 +28,41 @@ CREATE = "POST .*/messages$"
 def the_bot(root: Path) -> Any:
     options = {"bot_token": discord.BOT_TOKEN, "channel_id": discord.CHANNEL}
     account = {"id": discord.CHANNEL, "bot_id": discord.BOT["id"], "guild_id": discord.GUILD}
-    return lone_publisher(root, discord.DiscordFake, DiscordPublisher(), options, account=account)
+    return alone(discord.DiscordFake, root, DiscordPublisher(), options, account=account, facts=SHORT)
 
 
 def the_webhook(root: Path) -> Any:
     account = {"id": discord.WEBHOOK, "guild_id": discord.GUILD, "channel_id": discord.CHANNEL}
     options = {"webhook_url": discord.WEBHOOK_URL}
-    return lone_publisher(root, discord.DiscordFake, DiscordWebhookPublisher(), options, account=account)
+    return alone(discord.DiscordFake, root, DiscordWebhookPublisher(), options, account=account, facts=SHORT)
 
 
 @pytest.fixture
-async def bot(tmp_path: Path) -> AsyncIterator[LonePublisher]:
+async def bot(tmp_path: Path) -> AsyncIterator[Alone]:
     async with the_bot(tmp_path) as it:
         yield it
 
 
 @pytest.fixture
-async def webhook(tmp_path: Path) -> AsyncIterator[LonePublisher]:
+async def webhook(tmp_path: Path) -> AsyncIterator[Alone]:
     async with the_webhook(tmp_path) as it:
         yield it
 
 
 @pytest.fixture(params=[the_bot, the_webhook])
-async def either(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[LonePublisher]:
+async def either(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Alone]:
     async with request.param(tmp_path) as it:
         yield it
 
 
-def fake_of(it: LonePublisher) -> discord.DiscordFake:
-    found = it.network.fakes["discord"]
-    assert isinstance(found, discord.DiscordFake)
-    return found
+def fake_of(it: Alone) -> discord.DiscordFake:
+    return it.fake_of(discord.DiscordFake)
 
 
 # ---- posting ------------------------------------------------------------------------------------------------
 
 
-async def test_the_message_carries_the_text_and_the_approved_bytes(either: LonePublisher) -> None:
+async def test_the_message_carries_the_text_and_the_approved_bytes(either: Alone) -> None:
     either.facts["title"] = "Hallo @everyone"
     published = await either.publish(await either.upload())
     (post,) = fake_of(either).public_posts()
@@ -73,16 +72,16 @@ async def test_the_message_carries_the_text_and_the_approved_bytes(either: LoneP
     assert published.url == f"https://discord.com/channels/{discord.GUILD}/{discord.CHANNEL}/{post.id}"
 
 
-async def test_what_the_person_chose(bot: LonePublisher) -> None:
+async def test_what_the_person_chose(bot: Alone) -> None:
     bot.facts |= {"extra": {"silent": True, "spoiler": True, "mentions": "everyone"}, "title": "Hallo @everyone"}
     await bot.publish(await bot.upload())
     (post,) = fake_of(bot).public_posts()
     assert post.extra["pings"]
     assert post.extra["flags"] == 1 << 12
-    assert post.extra["files"][0]["filename"] == f"SPOILER_video-{'f' * 32}.mp4"
+    assert post.extra["files"][0]["filename"] == f"SPOILER_video-{PUBLICATION}.mp4"
 
 
-async def test_a_message_that_is_sent_twice_is_made_once(bot: LonePublisher) -> None:
+async def test_a_message_that_is_sent_twice_is_made_once(bot: Alone) -> None:
     handle = await bot.upload()
     assert len(nonce_of(bot.post())) <= discord.NONCE_CHARACTERS
     assert await bot.publish(handle) == await bot.publish(handle)
@@ -92,14 +91,14 @@ async def test_a_message_that_is_sent_twice_is_made_once(bot: LonePublisher) -> 
     assert len(fake_of(bot).posts) == 2
 
 
-async def test_a_message_can_be_deleted_and_deleting_it_again_is_no_fault(either: LonePublisher) -> None:
+async def test_a_message_can_be_deleted_and_deleting_it_again_is_no_fault(either: Alone) -> None:
     published = await either.publish(await either.upload())
     for _ in range(2):
         await either.publisher.delete(published.external_id, either.options, either.context())
         assert not fake_of(either).posts
 
 
-async def test_deleting_in_a_channel_that_is_gone_says_so(bot: LonePublisher) -> None:
+async def test_deleting_in_a_channel_that_is_gone_says_so(bot: Alone) -> None:
     with pytest.raises(ActionRequiredError, match="does not exist any more"):
         await bot.publisher.delete("200000000000000000/1", bot.options, bot.context())
 
@@ -107,7 +106,7 @@ async def test_deleting_in_a_channel_that_is_gone_says_so(bot: LonePublisher) ->
 # ---- asking -------------------------------------------------------------------------------------------------
 
 
-async def test_a_lost_message_is_found_by_its_file_name_among_others(bot: LonePublisher) -> None:
+async def test_a_lost_message_is_found_by_its_file_name_among_others(bot: Alone) -> None:
     handle = await bot.upload()
     published = await bot.publish(handle)
     fake = fake_of(bot)
@@ -117,7 +116,7 @@ async def test_a_lost_message_is_found_by_its_file_name_among_others(bot: LonePu
     assert (asked.answer, asked.published) == (Answer.PUBLISHED, published)
 
 
-async def test_a_message_on_a_later_page_is_found(bot: LonePublisher) -> None:
+async def test_a_message_on_a_later_page_is_found(bot: Alone) -> None:
     handle = await bot.upload()
     published = await bot.publish(handle)
     fake = fake_of(bot)
@@ -130,11 +129,11 @@ async def test_a_message_on_a_later_page_is_found(bot: LonePublisher) -> None:
     assert len(lists) == 3
 
 
-async def test_where_nothing_was_made_it_is_absent(bot: LonePublisher) -> None:
+async def test_where_nothing_was_made_it_is_absent(bot: Alone) -> None:
     assert (await bot.ask(await bot.upload())).answer is Answer.ABSENT
 
 
-async def test_a_channel_that_shows_nothing_says_nothing(bot: LonePublisher) -> None:
+async def test_a_channel_that_shows_nothing_says_nothing(bot: Alone) -> None:
     handle = await bot.upload()
     await bot.publish(handle)
     fake_of(bot).rights &= ~discord.READ_HISTORY
@@ -142,13 +141,13 @@ async def test_a_channel_that_shows_nothing_says_nothing(bot: LonePublisher) -> 
     assert (asked.answer, "Read Message History" in asked.detail) == (Answer.UNKNOWN, True)
 
 
-async def test_too_many_messages_leave_it_open(bot: LonePublisher) -> None:
+async def test_too_many_messages_leave_it_open(bot: Alone) -> None:
     handle = await bot.upload()
     fake_of(bot).messages = [{"id": str(place), "author": {"id": "1"}} for place in range(1, 2101)]
     assert (await bot.ask(handle)).answer is Answer.UNKNOWN
 
 
-async def test_a_webhook_cannot_be_asked(webhook: LonePublisher) -> None:
+async def test_a_webhook_cannot_be_asked(webhook: Alone) -> None:
     assert not webhook.publisher.remembers
     assert (await webhook.ask(await webhook.upload())).answer is Answer.UNKNOWN
 
@@ -156,7 +155,7 @@ async def test_a_webhook_cannot_be_asked(webhook: LonePublisher) -> None:
 # ---- connecting ---------------------------------------------------------------------------------------------
 
 
-async def test_the_connected_channel_is_named(bot: LonePublisher) -> None:
+async def test_the_connected_channel_is_named(bot: Alone) -> None:
     account = await bot.publisher.connect(bot.options, bot.context())
     assert (account.name, account.id) == ("#videos (Demo server)", discord.CHANNEL)
     assert account.facts == {"bot_id": discord.BOT["id"], "bot": "demo-bot", "guild_id": discord.GUILD}
@@ -170,9 +169,7 @@ async def test_the_connected_channel_is_named(bot: LonePublisher) -> None:
         (discord.READ_HISTORY, "Read Message History"),
     ],
 )
-async def test_a_missing_right_is_named_also_when_the_channel_takes_it(
-    bot: LonePublisher, right: int, name: str
-) -> None:
+async def test_a_missing_right_is_named_also_when_the_channel_takes_it(bot: Alone, right: int, name: str) -> None:
     fake_of(bot).overwrites = [{"id": discord.GUILD, "type": 0, "allow": "0", "deny": str(right)}]
     with pytest.raises(ActionRequiredError, match=name):
         await bot.publisher.connect(bot.options, bot.context())
@@ -180,13 +177,13 @@ async def test_a_missing_right_is_named_also_when_the_channel_takes_it(
     await bot.publisher.connect(bot.options, bot.context())
 
 
-async def test_only_text_channels_can_be_connected(bot: LonePublisher) -> None:
+async def test_only_text_channels_can_be_connected(bot: Alone) -> None:
     fake_of(bot).channel_type = 15
     with pytest.raises(ActionRequiredError, match="no text channel"):
         await bot.publisher.connect(bot.options, bot.context())
 
 
-async def test_a_wrong_token_and_a_channel_that_cannot_be_seen(bot: LonePublisher) -> None:
+async def test_a_wrong_token_and_a_channel_that_cannot_be_seen(bot: Alone) -> None:
     fake_of(bot).rights = 0
     with pytest.raises(ActionRequiredError, match="cannot see the channel"):
         await bot.publisher.connect(bot.options, bot.context())
@@ -195,7 +192,7 @@ async def test_a_wrong_token_and_a_channel_that_cannot_be_seen(bot: LonePublishe
         await bot.publisher.connect(bot.options, bot.context())
 
 
-async def test_a_webhook_is_connected_and_one_that_was_deleted_is_not(webhook: LonePublisher) -> None:
+async def test_a_webhook_is_connected_and_one_that_was_deleted_is_not(webhook: Alone) -> None:
     account = await webhook.publisher.connect(webhook.options, webhook.context())
     assert (account.name, account.facts["channel_id"]) == ("Demo webhook", discord.CHANNEL)
     fake_of(webhook).webhook_exists = False
@@ -217,7 +214,7 @@ def test_what_is_no_address_of_a_webhook_is_refused(url: str) -> None:
         DiscordWebhookOptions(webhook_url=url, thread_id="", file_limit_mib=10)
 
 
-async def test_a_webhook_posts_into_a_thread(webhook: LonePublisher) -> None:
+async def test_a_webhook_posts_into_a_thread(webhook: Alone) -> None:
     webhook.options = DiscordWebhookOptions(
         webhook_url=discord.WEBHOOK_URL, thread_id="300000000000000000", file_limit_mib=10
     )
@@ -238,25 +235,25 @@ async def test_a_webhook_posts_into_a_thread(webhook: LonePublisher) -> None:
         ({"title": "t" * 90, "description": "d" * 1909}, ["content_too_long"]),
     ],
 )
-async def test_limits(either: LonePublisher, facts: dict[str, Any], codes: list[str]) -> None:
+async def test_limits(either: Alone, facts: dict[str, Any], codes: list[str]) -> None:
     either.facts |= facts
     assert await either.faults() == codes
     assert not either.network.calls
 
 
-async def test_a_boosted_server_takes_more(bot: LonePublisher) -> None:
+async def test_a_boosted_server_takes_more(bot: Alone) -> None:
     bot.options = DiscordOptions(bot_token=discord.BOT_TOKEN, channel_id=discord.CHANNEL, file_limit_mib=50)
     bot.facts["video_bytes"] = 50 * 2**20
     assert await bot.faults() == []
 
 
-async def test_the_platform_itself_refuses_a_text_or_a_file_that_is_too_large(bot: LonePublisher) -> None:
+async def test_the_platform_itself_refuses_a_text_or_a_file_that_is_too_large(bot: Alone) -> None:
     handle = await bot.upload()
     bot.facts["description"] = "d" * 2001
     error, certain = await bot.refused_with(handle)
     assert (type(error), certain, "2000 or fewer" in error.detail) == (PermanentError, True, True)
     bot.facts["description"] = ""
-    bot.post().video.write_bytes(b"0" * (10 * 2**20 + 1))
+    bot.video_bytes = 10 * 2**20 + 1
     error, certain = await bot.refused_with(handle)
     assert (type(error), certain, "lower the channel's file limit" in error.detail) == (PermanentError, True, True)
     assert not fake_of(bot).posts
@@ -280,7 +277,7 @@ ERRORS = [
 
 @pytest.mark.parametrize(("status", "code", "kind", "text"), ERRORS)
 async def test_an_error_leads_to_what_it_asks_for(
-    either: LonePublisher, status: int, code: int, kind: type[WorkError], text: str
+    either: Alone, status: int, code: int, kind: type[WorkError], text: str
 ) -> None:  # fmt: skip
     message = "Invalid Form Body" if code == 50035 else "something"
     answer = Fault("answer", "POST ", status=status, body={"message": message, "code": code})
@@ -299,7 +296,7 @@ async def test_an_error_leads_to_what_it_asks_for(
     ],
 )
 async def test_a_rate_limit_is_waited_for_as_long_as_discord_says(
-    bot: LonePublisher, body: Any, headers: dict[str, str], seconds: float
+    bot: Alone, body: Any, headers: dict[str, str], seconds: float
 ) -> None:
     answer = Fault("answer", "POST ", status=429, body=body, headers=headers)
     error, certain = await bot.refused_with(await bot.upload(), answer)
@@ -307,7 +304,7 @@ async def test_a_rate_limit_is_waited_for_as_long_as_discord_says(
     assert (error.retry_after_seconds, certain) == (seconds, True)
 
 
-async def test_the_rate_limit_of_a_channel(webhook: LonePublisher) -> None:
+async def test_the_rate_limit_of_a_channel(webhook: Alone) -> None:
     handle = await webhook.upload()
     for _ in range(discord.PER_WINDOW):
         await webhook.publish(handle)
@@ -318,7 +315,7 @@ async def test_the_rate_limit_of_a_channel(webhook: LonePublisher) -> None:
 
 
 @pytest.mark.parametrize(("status", "body"), [(500, {}), (502, {"message": "bad gateway", "code": 0})])
-async def test_a_fault_of_the_platform_leaves_it_open(bot: LonePublisher, status: int, body: Any) -> None:
+async def test_a_fault_of_the_platform_leaves_it_open(bot: Alone, status: int, body: Any) -> None:
     error, certain = await bot.refused_with(
         await bot.upload(), Fault("answer", CREATE, status=status, body=body)
     )  # fmt: skip
@@ -326,7 +323,7 @@ async def test_a_fault_of_the_platform_leaves_it_open(bot: LonePublisher, status
 
 
 @pytest.mark.parametrize("body", [{}, [], {"id": "1"}])
-async def test_an_answer_without_the_message_leaves_it_open(bot: LonePublisher, body: Any) -> None:
+async def test_an_answer_without_the_message_leaves_it_open(bot: Alone, body: Any) -> None:
     error, certain = await bot.refused_with(await bot.upload(), Fault("answer", CREATE, status=200, body=body))
     assert (type(error), certain) == (RetryableError, False)
 
@@ -336,7 +333,7 @@ async def test_an_answer_without_the_message_leaves_it_open(bot: LonePublisher, 
 
 @pytest.mark.parametrize("status", [400, 401, 403, 404, 429, 500])
 async def test_no_error_and_no_log_line_holds_a_secret(
-    either: LonePublisher, status: int, caplog: pytest.LogCaptureFixture
+    either: Alone, status: int, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Also when an answer repeats the address or the token."""
     caplog.set_level(logging.DEBUG, "video_manager")

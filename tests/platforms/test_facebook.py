@@ -5,8 +5,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.platforms.alone import Alone
 from tests.platforms.cases.facebook import CASES
-from tests.platforms.lone_publisher import LonePublisher
 from tests.platforms.meta_alone import alone_at_meta, bytes_calls, meta_of, send_part, signed_in
 from tests.platforms.world import CHANNEL, approve, connect, open_platform, settle
 
@@ -26,23 +26,23 @@ NOT_STARTED, RUNNING, COMPLETE = {"status": "not_started"}, {"status": "in_progr
 
 
 @pytest.fixture
-async def facebook(tmp_path: Path) -> AsyncIterator[LonePublisher]:
+async def facebook(tmp_path: Path) -> AsyncIterator[Alone]:
     async with alone_at_meta(tmp_path, FacebookPublisher(), {"id": meta.PAGE}, NEEDED) as it:
         yield it
 
 
 @pytest.fixture
-async def newcomer(tmp_path: Path) -> AsyncIterator[LonePublisher]:
+async def newcomer(tmp_path: Path) -> AsyncIterator[Alone]:
     """Nothing is connected yet."""
     async with alone_at_meta(tmp_path, FacebookPublisher(), {}, NEEDED) as it:
         yield it
 
 
-def side_of(it: LonePublisher) -> FacebookSide:
+def side_of(it: Alone) -> FacebookSide:
     return meta_of(it).facebook
 
 
-async def begun(it: LonePublisher) -> Handle:
+async def begun(it: Alone) -> Handle:
     """The handle of an upload that was cut off before its bytes."""
     it.network.faults.append(Fault("before", "rupload"))
     with pytest.raises(RetryableError):
@@ -53,41 +53,41 @@ async def begun(it: LonePublisher) -> Handle:
 # ---- bytes ------------------------------------------------------------------------------------------------------
 
 
-async def test_the_handle_is_stored_before_the_first_byte(facebook: LonePublisher) -> None:
+async def test_the_handle_is_stored_before_the_first_byte(facebook: Alone) -> None:
     handle = await begun(facebook)
     (video,) = side_of(facebook).videos
     assert handle == {"video": video, "upload_url": f"https://rupload.facebook.com/video-upload/v26.0/{video}"}
 
 
-async def test_interrupted_bytes_go_on_where_the_video_stands(facebook: LonePublisher) -> None:
+async def test_interrupted_bytes_go_on_where_the_video_stands(facebook: Alone) -> None:
     earlier = await begun(facebook)
     await send_part(facebook, earlier["upload_url"], 100_000)
-    handle = await facebook.upload(earlier)
+    handle = await facebook.upload(earlier=earlier)
     assert handle == earlier == facebook.handles[-1]
     (video,) = side_of(facebook).videos.values()
     assert (video.arrived.size_bytes, video.arrived.sha256) == (300_000, facebook.post().video_sha256)
 
 
-async def test_bytes_that_are_there_are_not_sent_again(facebook: LonePublisher) -> None:
+async def test_bytes_that_are_there_are_not_sent_again(facebook: Alone) -> None:
     earlier = await facebook.upload()
-    assert await facebook.upload(earlier) == earlier
+    assert await facebook.upload(earlier=earlier) == earlier
     assert len(bytes_calls(facebook)) == 1
     assert len(side_of(facebook).videos) == 1
 
 
 @pytest.mark.parametrize("how", ["forgotten", "expired", "error"])
-async def test_a_video_of_no_use_is_replaced(facebook: LonePublisher, how: str) -> None:
+async def test_a_video_of_no_use_is_replaced(facebook: Alone, how: str) -> None:
     earlier = await facebook.upload()
     if how == "forgotten":
         side_of(facebook).videos.clear()
     else:
         body = {"id": earlier["video"], "status": {"video_status": how, "uploading_phase": COMPLETE}}
         facebook.network.faults.append(Fault("answer", f"GET .*/{earlier['video']}", status=200, body=body))
-    assert (await facebook.upload(earlier))["video"] != earlier["video"]
+    assert (await facebook.upload(earlier=earlier))["video"] != earlier["video"]
     assert len(bytes_calls(facebook)) == 2
 
 
-async def test_a_video_that_facebook_does_not_take_is_begun_anew_later(facebook: LonePublisher) -> None:
+async def test_a_video_that_facebook_does_not_take_is_begun_anew_later(facebook: Alone) -> None:
     body = {"status": {"video_status": "expired", "uploading_phase": NOT_STARTED}}
     facebook.network.faults.append(Fault("answer", r"GET .*\?fields=status$", status=200, body=body))
     with pytest.raises(RetryableError, match="Facebook let the video go: expired"):
@@ -112,7 +112,7 @@ async def test_a_video_that_facebook_cannot_process_fails_with_its_words(tmp_pat
 # ---- publishing and asking --------------------------------------------------------------------------------------
 
 
-async def test_a_reel_is_asked_about_until_it_is_public(facebook: LonePublisher) -> None:
+async def test_a_reel_is_asked_about_until_it_is_public(facebook: Alone) -> None:
     handle = await facebook.upload()
     assert (await facebook.ask(handle)).answer is Answer.ABSENT
     error, is_certain = await facebook.refused_with(handle)
@@ -143,7 +143,7 @@ async def test_a_reel_is_asked_about_until_it_is_public(facebook: LonePublisher)
     ],
 )
 async def test_what_the_phases_of_a_video_mean(
-    facebook: LonePublisher, video_status: str, processing: Any, publishing: Any, answer: Answer
+    facebook: Alone, video_status: str, processing: Any, publishing: Any, answer: Answer
 ) -> None:
     asked = await asked_with(facebook, video_status, processing, publishing)
     assert asked.answer is answer
@@ -160,14 +160,14 @@ async def test_what_the_phases_of_a_video_mean(
     ],
 )
 async def test_what_a_failure_of_the_processing_asks_for(
-    facebook: LonePublisher, error: dict[str, Any], kind: type[Exception]
+    facebook: Alone, error: dict[str, Any], kind: type[Exception]
 ) -> None:
     asked = await asked_with(facebook, "error", {"status": "error", "errors": [error]}, NOT_STARTED)
     assert isinstance(asked.failure, kind)
     assert error["message"] in asked.failure.detail
 
 
-async def asked_with(it: LonePublisher, video_status: str, processing: Any, publishing: Any) -> Asked:
+async def asked_with(it: Alone, video_status: str, processing: Any, publishing: Any) -> Asked:
     status = {"video_status": video_status, "uploading_phase": COMPLETE, "processing_phase": processing,
               "publishing_phase": publishing}  # fmt: skip
     body = {"id": "900", "status": status, "permalink_url": "/reel/900/"}
@@ -176,26 +176,26 @@ async def asked_with(it: LonePublisher, video_status: str, processing: Any, publ
 
 
 @pytest.mark.parametrize("kept_as", ["draft", "scheduled"])
-async def test_a_reel_that_facebook_keeps_back_is_told_of(facebook: LonePublisher, kept_as: str) -> None:
+async def test_a_reel_that_facebook_keeps_back_is_told_of(facebook: Alone, kept_as: str) -> None:
     asked = await asked_with(facebook, "ready", COMPLETE, {"status": "complete", "publish_status": kept_as})
     assert asked.published is not None
     assert asked.published.warning == f"Facebook keeps the reel as {kept_as}: see to it there"
 
 
-async def test_finishing_without_all_bytes_is_certainly_no_post(facebook: LonePublisher) -> None:
+async def test_finishing_without_all_bytes_is_certainly_no_post(facebook: Alone) -> None:
     error, is_certain = await facebook.refused_with(await begun(facebook))
     assert (type(error), is_certain) == (PermanentError, True)
 
 
-async def test_more_than_facebook_allows_is_a_later_time(facebook: LonePublisher) -> None:
+async def test_more_than_facebook_allows_is_a_later_time(facebook: Alone) -> None:
     side_of(facebook).api_posts = [(facebook.network.now(), meta.PAGE)] * 30
     error, is_certain = await facebook.refused_with(await facebook.upload())
     assert (type(error), is_certain) == (LimitReached, True)
 
 
-async def test_each_reel_that_is_begun_is_counted_once(facebook: LonePublisher) -> None:
+async def test_each_reel_that_is_begun_is_counted_once(facebook: Alone) -> None:
     earlier = await begun(facebook)
-    await facebook.upload(earlier)
+    await facebook.upload(earlier=earlier)
     assert facebook.access.spent == [("reels", 1)]
     assert (REELS_A_DAY.limit, REELS_A_DAY.window.total_seconds(), REELS_A_DAY.per_channel) == (30, 86400, True)
 
@@ -217,7 +217,7 @@ async def test_the_thirty_first_reel_waits_and_is_not_begun(tmp_path: Path) -> N
     assert not network.calls
 
 
-async def test_a_reel_is_taken_down(facebook: LonePublisher) -> None:
+async def test_a_reel_is_taken_down(facebook: Alone) -> None:
     handle = await facebook.upload()
     await facebook.refused_with(handle)
     while (await facebook.ask(handle)).answer is not Answer.PUBLISHED:
@@ -242,9 +242,7 @@ async def test_a_reel_is_taken_down(facebook: LonePublisher) -> None:
         ({"video_type": "video/quicktime"}, "file_type"),
     ],
 )
-async def test_faults_are_found_before_anything_is_sent(
-    facebook: LonePublisher, facts: dict[str, Any], code: str
-) -> None:
+async def test_faults_are_found_before_anything_is_sent(facebook: Alone, facts: dict[str, Any], code: str) -> None:
     facebook.facts.update(facts)
     assert await facebook.faults() == [code]
     assert not facebook.network.calls
@@ -253,7 +251,7 @@ async def test_faults_are_found_before_anything_is_sent(
 @pytest.mark.parametrize(
     "facts", [{"width": 540, "height": 960, "duration_seconds": 90.0}, {"frame_rate": "24000/1001"}]
 )
-async def test_what_just_fits_is_let_through(facebook: LonePublisher, facts: dict[str, Any]) -> None:
+async def test_what_just_fits_is_let_through(facebook: Alone, facts: dict[str, Any]) -> None:
     facebook.facts.update(facts)
     assert await facebook.faults() == []
 
@@ -261,7 +259,7 @@ async def test_what_just_fits_is_let_through(facebook: LonePublisher, facts: dic
 # ---- connecting -------------------------------------------------------------------------------------------------
 
 
-async def test_the_pages_are_offered_each_with_its_token(newcomer: LonePublisher) -> None:
+async def test_the_pages_are_offered_each_with_its_token(newcomer: Alone) -> None:
     signed_in(newcomer, NEEDED)
     accounts = await newcomer.publisher.accounts(newcomer.options, newcomer.context())
     assert [(one.id, one.name, one.url) for one in accounts] == [
@@ -276,7 +274,7 @@ async def test_the_pages_are_offered_each_with_its_token(newcomer: LonePublisher
         await newcomer.publisher.connect(newcomer.options, newcomer.context())
 
 
-async def test_a_page_without_the_right_to_post_is_not_offered(newcomer: LonePublisher) -> None:
+async def test_a_page_without_the_right_to_post_is_not_offered(newcomer: Alone) -> None:
     pages = meta_of(newcomer).pages
     pages[meta.PAGE]["tasks"] = ["ANALYZE"]
     signed_in(newcomer, NEEDED)
@@ -288,24 +286,24 @@ async def test_a_page_without_the_right_to_post_is_not_offered(newcomer: LonePub
 
 
 @pytest.mark.parametrize("missing", NEEDED)
-async def test_a_permission_that_was_not_granted_is_named(newcomer: LonePublisher, missing: str) -> None:
+async def test_a_permission_that_was_not_granted_is_named(newcomer: Alone, missing: str) -> None:
     signed_in(newcomer, [scope for scope in NEEDED if scope != missing])
     with pytest.raises(ActionRequiredError, match=f"was not granted {missing}: connect again"):
         await newcomer.publisher.accounts(newcomer.options, newcomer.context())
 
 
-async def test_a_right_that_was_taken_away_asks_the_person(facebook: LonePublisher) -> None:
+async def test_a_right_that_was_taken_away_asks_the_person(facebook: Alone) -> None:
     meta_of(facebook).pages[meta.PAGE]["tasks"] = []
     with pytest.raises(ActionRequiredError, match="must be able to create content"):
         await facebook.upload()
 
 
-async def test_a_connected_channel_shows_its_page(facebook: LonePublisher) -> None:
+async def test_a_connected_channel_shows_its_page(facebook: Alone) -> None:
     account = await facebook.publisher.connect(facebook.options, facebook.context())
     assert (account.id, account.name) == (meta.PAGE, "Demo page")
 
 
-async def test_the_first_token_is_exchanged_for_a_lasting_one(newcomer: LonePublisher) -> None:
+async def test_the_first_token_is_exchanged_for_a_lasting_one(newcomer: Alone) -> None:
     first = signed_in(newcomer, NEEDED)
     lasting = await newcomer.publisher.exchanged(Token(first), newcomer.context())
     assert lasting.access != first

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.platforms.alone import Alone
 from tests.platforms.cases.instagram import CASES
-from tests.platforms.lone_publisher import LonePublisher
 from tests.platforms.meta_alone import alone_at_meta, bytes_calls, meta_of, send_part, signed_in
 from tests.platforms.world import approve, connect, open_platform, settle
 
@@ -25,26 +25,26 @@ ACCOUNT = {"id": meta.ACCOUNT, "username": "demo_reels", "page_id": meta.PAGE}
 
 
 @pytest.fixture
-async def instagram(tmp_path: Path) -> AsyncIterator[LonePublisher]:
+async def instagram(tmp_path: Path) -> AsyncIterator[Alone]:
     async with alone_at_meta(tmp_path, InstagramPublisher(), ACCOUNT, NEEDED) as it:
         yield it
 
 
 @pytest.fixture
-async def newcomer(tmp_path: Path) -> AsyncIterator[LonePublisher]:
+async def newcomer(tmp_path: Path) -> AsyncIterator[Alone]:
     """Nothing is connected yet."""
     async with alone_at_meta(tmp_path, InstagramPublisher(), {}, NEEDED) as it:
         yield it
 
 
-def side_of(it: LonePublisher) -> InstagramSide:
+def side_of(it: Alone) -> InstagramSide:
     return meta_of(it).instagram
 
 
 # ---- bytes ------------------------------------------------------------------------------------------------------
 
 
-async def test_the_handle_is_stored_before_the_first_byte(instagram: LonePublisher) -> None:
+async def test_the_handle_is_stored_before_the_first_byte(instagram: Alone) -> None:
     instagram.network.faults.append(Fault("before", "rupload"))
     with pytest.raises(RetryableError):
         await instagram.upload()
@@ -54,28 +54,28 @@ async def test_the_handle_is_stored_before_the_first_byte(instagram: LonePublish
     ]
 
 
-async def test_interrupted_bytes_go_on_where_the_container_stands(instagram: LonePublisher) -> None:
+async def test_interrupted_bytes_go_on_where_the_container_stands(instagram: Alone) -> None:
     instagram.network.faults.append(Fault("before", "rupload"))
     with pytest.raises(RetryableError):
         await instagram.upload()
     earlier = instagram.handles[-1]
     await send_part(instagram, earlier["uri"], 100_000)
-    handle = await instagram.upload(earlier)
+    handle = await instagram.upload(earlier=earlier)
     assert handle == earlier == instagram.handles[-1]
     (container,) = side_of(instagram).containers.values()
     assert (container.arrived.size_bytes, container.arrived.sha256) == (300_000, instagram.post().video_sha256)
 
 
-async def test_bytes_that_are_there_are_not_sent_again(instagram: LonePublisher) -> None:
+async def test_bytes_that_are_there_are_not_sent_again(instagram: Alone) -> None:
     earlier = await instagram.upload()
     assert len(bytes_calls(instagram)) == 1
-    assert await instagram.upload(earlier) == earlier
+    assert await instagram.upload(earlier=earlier) == earlier
     assert len(bytes_calls(instagram)) == 1
     assert len(side_of(instagram).containers) == 1
 
 
 @pytest.mark.parametrize("how", ["expired", "failed", "forgotten", "too old to be asked"])
-async def test_a_container_of_no_use_is_replaced(instagram: LonePublisher, how: str) -> None:
+async def test_a_container_of_no_use_is_replaced(instagram: Alone, how: str) -> None:
     earlier = dict(await instagram.upload())
     side = side_of(instagram)
     if how == "expired":
@@ -86,12 +86,12 @@ async def test_a_container_of_no_use_is_replaced(instagram: LonePublisher, how: 
         del side.containers[earlier["container"]]
     else:
         earlier["begun_at"] = (datetime.now(UTC) - timedelta(hours=24)).isoformat()
-    handle = await instagram.upload(earlier)
+    handle = await instagram.upload(earlier=earlier)
     assert handle["container"] != earlier["container"]
     assert len(bytes_calls(instagram)) == 2
 
 
-async def test_bytes_go_to_meta_alone(instagram: LonePublisher) -> None:
+async def test_bytes_go_to_meta_alone(instagram: Alone) -> None:
     body = {"id": "17890000000000001", "uri": "https://elsewhere.example/upload"}
     instagram.network.faults.append(Fault("answer", f"POST .*/{meta.ACCOUNT}/media$", status=200, body=body))
     with pytest.raises(PermanentError, match=r"unknown host for the bytes: elsewhere\.example"):
@@ -107,27 +107,25 @@ async def test_bytes_go_to_meta_alone(instagram: LonePublisher) -> None:
         ("nobody knows why", RetryableError),
     ],
 )
-async def test_a_video_that_instagram_cannot_use(instagram: LonePublisher, said: str, kind: type[Exception]) -> None:
+async def test_a_video_that_instagram_cannot_use(instagram: Alone, said: str, kind: type[Exception]) -> None:
     side_of(instagram).fails_with = said
     with pytest.raises(kind, match=said):
         await instagram.upload()
 
 
-async def test_long_processing_is_waited_for_in_the_next_try(
-    instagram: LonePublisher, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_long_processing_is_waited_for_in_the_next_try(instagram: Alone, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("video_manager.fakes.instagram.PROCESSING_POLLS", 9)
     with pytest.raises(RetryableError, match="still processing") as raised:
         await instagram.upload()
     assert raised.value.retry_after_seconds == 60
-    assert await instagram.upload(instagram.handles[-1]) == instagram.handles[-1]
+    assert await instagram.upload(earlier=instagram.handles[-1]) == instagram.handles[-1]
     assert len(bytes_calls(instagram)) == 1
 
 
 # ---- publishing and asking --------------------------------------------------------------------------------------
 
 
-async def test_a_reel_is_published_as_it_was_chosen(instagram: LonePublisher) -> None:
+async def test_a_reel_is_published_as_it_was_chosen(instagram: Alone) -> None:
     instagram.facts["extra"] = {
         "share_to_feed": False, "thumb_offset_ms": 1500, "collaborators": ["@rita", "vic"], "trial": "performance",
     }  # fmt: skip
@@ -140,7 +138,7 @@ async def test_a_reel_is_published_as_it_was_chosen(instagram: LonePublisher) ->
     assert json.loads(post.extra["trial_params"]) == {"graduation_strategy": "SS_PERFORMANCE"}
 
 
-async def test_a_reel_whose_address_is_not_told_is_published_all_the_same(instagram: LonePublisher) -> None:
+async def test_a_reel_whose_address_is_not_told_is_published_all_the_same(instagram: Alone) -> None:
     handle = await instagram.upload()
     instagram.network.faults.append(Fault("answer", r"GET .*/v26\.0/1800\d+$", status=500))
     published = await instagram.publish(handle)
@@ -148,7 +146,7 @@ async def test_a_reel_whose_address_is_not_told_is_published_all_the_same(instag
     assert list(meta_of(instagram).posts) == [published.external_id]
 
 
-async def test_what_is_asked_after_a_lost_answer(instagram: LonePublisher) -> None:
+async def test_what_is_asked_after_a_lost_answer(instagram: Alone) -> None:
     handle = await instagram.upload()
     assert (await instagram.ask(handle)).answer is Answer.ABSENT
     instagram.network.faults.append(Fault("after", "media_publish"))
@@ -161,7 +159,7 @@ async def test_what_is_asked_after_a_lost_answer(instagram: LonePublisher) -> No
     assert (asked.published.external_id, asked.published.url) == (post.id, post.extra["permalink"])
 
 
-async def test_an_older_reel_with_the_same_words_is_not_taken_for_this_one(instagram: LonePublisher) -> None:
+async def test_an_older_reel_with_the_same_words_is_not_taken_for_this_one(instagram: Alone) -> None:
     await instagram.publish(await instagram.upload())
     instagram.network.skew_seconds = 7200
     handle = {**await instagram.upload(), "begun_at": (datetime.now(UTC) + timedelta(hours=2)).isoformat()}
@@ -174,7 +172,7 @@ async def test_an_older_reel_with_the_same_words_is_not_taken_for_this_one(insta
     [("IN_PROGRESS", Answer.PENDING), ("EXPIRED", Answer.ABSENT), ("ERROR", Answer.ABSENT),
      ("FINISHED", Answer.ABSENT)],
 )  # fmt: skip
-async def test_what_the_states_of_a_container_mean(instagram: LonePublisher, state: str, answer: Answer) -> None:
+async def test_what_the_states_of_a_container_mean(instagram: Alone, state: str, answer: Answer) -> None:
     handle = await instagram.upload()
     body = {"id": handle["container"], "status_code": state, "status": state}
     instagram.network.faults.append(Fault("answer", f"GET .*/{handle['container']}$", status=200, body=body))
@@ -183,7 +181,7 @@ async def test_what_the_states_of_a_container_mean(instagram: LonePublisher, sta
     assert isinstance(asked.failure, RetryableError) is (state in ("EXPIRED", "ERROR"))
 
 
-async def test_a_container_that_is_gone_is_looked_for_among_the_posts(instagram: LonePublisher) -> None:
+async def test_a_container_that_is_gone_is_looked_for_among_the_posts(instagram: Alone) -> None:
     handle = await instagram.upload()
     published = await instagram.publish(handle)
     del side_of(instagram).containers[handle["container"]]
@@ -194,7 +192,7 @@ async def test_a_container_that_is_gone_is_looked_for_among_the_posts(instagram:
     assert (await instagram.ask(handle)).answer is Answer.UNKNOWN
 
 
-async def test_publishing_too_early_is_certainly_no_post(instagram: LonePublisher) -> None:
+async def test_publishing_too_early_is_certainly_no_post(instagram: Alone) -> None:
     handle = await instagram.upload()
     side_of(instagram).containers[handle["container"]].polls = 0
     error, is_certain = await instagram.refused_with(handle)
@@ -205,7 +203,7 @@ async def test_publishing_too_early_is_certainly_no_post(instagram: LonePublishe
     )
 
 
-async def test_a_container_that_expired_meanwhile_asks_for_a_new_one(instagram: LonePublisher) -> None:
+async def test_a_container_that_expired_meanwhile_asks_for_a_new_one(instagram: Alone) -> None:
     handle = await instagram.upload()
     instagram.network.skew_seconds = 24 * 3600 + 60
     error, is_certain = await instagram.refused_with(handle)
@@ -215,7 +213,7 @@ async def test_a_container_that_expired_meanwhile_asks_for_a_new_one(instagram: 
 # ---- quota ------------------------------------------------------------------------------------------------------
 
 
-async def test_nothing_is_begun_when_the_allowance_is_used_up(instagram: LonePublisher) -> None:
+async def test_nothing_is_begun_when_the_allowance_is_used_up(instagram: Alone) -> None:
     side_of(instagram).posts_a_day = 1
     await instagram.publish(await instagram.upload())
     with pytest.raises(LimitReached, match="allows 1 posts in 24 hours through its API, and 1 were made") as raised:
@@ -226,7 +224,7 @@ async def test_nothing_is_begun_when_the_allowance_is_used_up(instagram: LonePub
     await instagram.upload()
 
 
-async def test_an_allowance_that_ends_meanwhile_means_tomorrow(instagram: LonePublisher) -> None:
+async def test_an_allowance_that_ends_meanwhile_means_tomorrow(instagram: Alone) -> None:
     handle = await instagram.upload()
     side_of(instagram).posts_a_day = 0
     with pytest.raises(NotPublished) as raised:
@@ -254,21 +252,19 @@ async def test_an_allowance_that_ends_meanwhile_means_tomorrow(instagram: LonePu
         ({"extra": {"thumb_offset_ms": 12_400}}, "thumb_offset"),
     ],
 )
-async def test_faults_are_found_before_anything_is_sent(
-    instagram: LonePublisher, facts: dict[str, Any], code: str
-) -> None:
+async def test_faults_are_found_before_anything_is_sent(instagram: Alone, facts: dict[str, Any], code: str) -> None:
     instagram.facts.update(facts)
     assert await instagram.faults() == [code]
     assert not instagram.network.calls
 
 
-async def test_what_just_fits_is_let_through(instagram: LonePublisher) -> None:
+async def test_what_just_fits_is_let_through(instagram: Alone) -> None:
     start = len("Ein Tag\n\n")
     instagram.facts.update(description="x" * (2200 - start), tags=(), frame_rate="30000/1001", duration_seconds=900.0)
     assert await instagram.faults() == []
 
 
-async def test_a_picture_that_is_not_upright_is_only_warned_of(instagram: LonePublisher) -> None:
+async def test_a_picture_that_is_not_upright_is_only_warned_of(instagram: Alone) -> None:
     instagram.facts.update(width=1920, height=1080)
     assert await instagram.faults() == []
     (found,) = await instagram.publisher.check(instagram.post(), instagram.options, instagram.context())
@@ -278,7 +274,7 @@ async def test_a_picture_that_is_not_upright_is_only_warned_of(instagram: LonePu
 # ---- connecting -------------------------------------------------------------------------------------------------
 
 
-async def test_the_accounts_behind_the_pages_are_offered(newcomer: LonePublisher) -> None:
+async def test_the_accounts_behind_the_pages_are_offered(newcomer: Alone) -> None:
     signed_in(newcomer, NEEDED)
     (account,) = await newcomer.publisher.accounts(newcomer.options, newcomer.context())
     assert (account.id, account.name, account.url) == (
@@ -292,7 +288,7 @@ async def test_the_accounts_behind_the_pages_are_offered(newcomer: LonePublisher
     assert (await newcomer.publisher.connect(newcomer.options, newcomer.context())).id == meta.ACCOUNT
 
 
-async def test_the_last_page_of_a_long_list_is_found(newcomer: LonePublisher) -> None:
+async def test_the_last_page_of_a_long_list_is_found(newcomer: Alone) -> None:
     pages = meta_of(newcomer).pages
     for number in range(5):
         pages[str(300001 + number)] = {
@@ -305,34 +301,34 @@ async def test_the_last_page_of_a_long_list_is_found(newcomer: LonePublisher) ->
         await newcomer.publisher.connect(newcomer.options, newcomer.context())
 
 
-async def test_a_connected_channel_shows_its_account(instagram: LonePublisher) -> None:
+async def test_a_connected_channel_shows_its_account(instagram: Alone) -> None:
     account = await instagram.publisher.connect(instagram.options, instagram.context())
     assert (account.id, account.name) == (meta.ACCOUNT, "@demo_reels")
     assert account.facts == {"username": "demo_reels", "page_id": meta.PAGE}
 
 
 @pytest.mark.parametrize("missing", NEEDED)
-async def test_a_permission_that_was_not_granted_is_named(newcomer: LonePublisher, missing: str) -> None:
+async def test_a_permission_that_was_not_granted_is_named(newcomer: Alone, missing: str) -> None:
     signed_in(newcomer, [scope for scope in NEEDED if scope != missing])
     with pytest.raises(ActionRequiredError, match=f"was not granted {missing}: connect again"):
         await newcomer.publisher.accounts(newcomer.options, newcomer.context())
 
 
-async def test_without_an_account_people_are_told_to_link_one(newcomer: LonePublisher) -> None:
+async def test_without_an_account_people_are_told_to_link_one(newcomer: Alone) -> None:
     meta_of(newcomer).pages[meta.PAGE]["instagram"] = None
     signed_in(newcomer, NEEDED)
     with pytest.raises(ActionRequiredError, match="link one in the Page's settings"):
         await newcomer.publisher.accounts(newcomer.options, newcomer.context())
 
 
-async def test_without_a_page_people_are_told_to_choose_one(newcomer: LonePublisher) -> None:
+async def test_without_a_page_people_are_told_to_choose_one(newcomer: Alone) -> None:
     meta_of(newcomer).pages.clear()
     signed_in(newcomer, NEEDED)
     with pytest.raises(ActionRequiredError, match="shows no Page"):
         await newcomer.publisher.accounts(newcomer.options, newcomer.context())
 
 
-async def test_the_first_token_is_exchanged_for_a_lasting_one(newcomer: LonePublisher) -> None:
+async def test_the_first_token_is_exchanged_for_a_lasting_one(newcomer: Alone) -> None:
     first = signed_in(newcomer, [*NEEDED, "business_management"])
     before = datetime.now(UTC)
     lasting = await newcomer.publisher.exchanged(Token(first), newcomer.context())
@@ -344,7 +340,7 @@ async def test_the_first_token_is_exchanged_for_a_lasting_one(newcomer: LonePubl
     assert exchange.query == "", "secrets stand in no address"
 
 
-async def test_a_reel_can_only_be_taken_down_in_the_app(instagram: LonePublisher) -> None:
+async def test_a_reel_can_only_be_taken_down_in_the_app(instagram: Alone) -> None:
     assert not instagram.publisher.deletes
     with pytest.raises(PermanentError, match="in the app"):
         await instagram.publisher.delete("18000000000000001", instagram.options, instagram.context())

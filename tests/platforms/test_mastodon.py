@@ -1,15 +1,13 @@
 """Mastodon: what its errors ask for, what goes on after an interruption, and how a lost post is found."""
 
 from collections.abc import AsyncIterator, Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import pytest
 from pydantic import ValidationError
-from tests.integration.publishing.lone_context import FixedAccess, context_of
-from tests.platforms.posts import keep, post_of
-from tests.platforms.world import HastyClock
+from tests.platforms.alone import Alone, alone
+from tests.platforms.posts import post_of
 
 from video_manager.errors import (
     ActionRequiredError,
@@ -17,73 +15,36 @@ from video_manager.errors import (
     NotPublished,
     PermanentError,
     RetryableError,
+    StillUploaded,
     WorkError,
 )
 from video_manager.fakes import mastodon as fake
-from video_manager.fakes.network import FakeNetwork, Fault
-from video_manager.fakes.serving import served
-from video_manager.plugins.api import Answer, Asked, Handle, Post, Published
+from video_manager.fakes.network import Fault
+from video_manager.plugins.api import Answer, Asked, Post, Published
 from video_manager.plugins.publishers.mastodon import MastodonOptions, MastodonPublisher
 from video_manager.plugins.publishers.mastodon_api import USUAL, characters, facts_of
-from video_manager.publishing.context import PublishingContext
 
 POST = "POST .*/api/v1/statuses"
+OPTIONS = MastodonOptions(server=f"https://{fake.HOST}/", access_token=fake.TOKEN)
 
 
-@dataclass
-class Lone:
-    """The publisher without the ledger."""
-
-    folder: Path
-    network: FakeNetwork
-    gateway: str
-    access: FixedAccess = field(default_factory=FixedAccess)
-    saved: list[Handle] = field(default_factory=list)
-    account: dict[str, Any] = field(default_factory=lambda: {"id": fake.ACCOUNT})
-    options: MastodonOptions = field(
-        default_factory=lambda: MastodonOptions(server=f"https://{fake.HOST}/", access_token=fake.TOKEN)
-    )
-    publisher: MastodonPublisher = field(default_factory=MastodonPublisher)
-    contexts: list[PublishingContext] = field(default_factory=list)
-
+class Lone(Alone):
     @property
     def fake(self) -> fake.MastodonFake:
-        found = self.network.fakes["mastodon"]
-        assert isinstance(found, fake.MastodonFake)
-        return found
-
-    def context(self, earlier: Handle | None = None) -> PublishingContext:
-        made = context_of(
-            self.folder, save_handle=keep(self.saved), gateway=self.gateway, account=self.account, earlier=earlier,
-            access=self.access, clock=HastyClock(),
-        )  # fmt: skip
-        self.contexts.append(made)
-        return made
-
-    async def upload(self, post: Post, earlier: Handle | None = None) -> Handle:
-        return await self.publisher.upload(post, self.options, self.context(earlier))
-
-    async def publish(self, post: Post, handle: Handle) -> Published:
-        return await self.publisher.publish(post, handle, self.options, self.context())
-
-    async def ask(self, post: Post, handle: Handle) -> Asked:
-        return await self.publisher.ask(post, handle, self.options, self.context())
+        return self.fake_of(fake.MastodonFake)
 
     async def codes(self, post: Post) -> list[str]:
         return [one.code for one in await self.publisher.check(post, self.options, self.context())]
 
     def uploads(self) -> int:
-        return sum(call.text.startswith("POST") and call.path == "/api/v2/media" for call in self.network.calls)
+        return len(self.calls(f"POST {fake.HOST}/api/v2/media"))
 
 
 @pytest.fixture
 async def lone(tmp_path: Path) -> AsyncIterator[Lone]:
-    network = FakeNetwork([fake.MastodonFake])
-    with served(network) as gateway:
-        found = Lone(tmp_path, network, gateway)
+    account = {"id": fake.ACCOUNT}
+    async with alone(fake.MastodonFake, tmp_path, MastodonPublisher(), OPTIONS, kind=Lone, account=account) as found:
         yield found
-        for context in found.contexts:
-            await context.http.aclose()
 
 
 # ---- connecting ---------------------------------------------------------------------------------------------
@@ -179,9 +140,9 @@ async def test_the_post_says_what_people_chose(lone: Lone, tmp_path: Path) -> No
     post = post_of(tmp_path, extra=extra, thumbnail=picture)
     handle = await lone.upload(post)
     assert lone.fake.posts == {}
-    assert lone.saved == [handle]
+    assert lone.handles == [handle]
     assert lone.access.spent == [("video uploads", 1), ("posts", 1)]
-    published = await lone.publish(post, handle)
+    published = await lone.publish(handle, post)
     (made,) = lone.fake.posts.values()
     assert (made.sha256, made.text) == (post.video_sha256, "Ein Tag am Meer\n\nAm Meer.\n\n#meer #sommer")
     status = made.extra["status"]
@@ -197,7 +158,7 @@ async def test_bytes_that_have_arrived_are_not_sent_again(lone: Lone, tmp_path: 
     lone.network.faults.append(Fault("answer", "GET .*/media"))
     with pytest.raises(RetryableError):
         await lone.upload(post)
-    handle = await lone.upload(post, earlier=lone.saved[-1])
+    handle = await lone.upload(post, earlier=lone.handles[-1])
     assert lone.uploads() == 1
     assert handle["media_id"] in lone.fake.media
 
@@ -219,14 +180,14 @@ async def test_a_post_whose_video_is_not_ready_is_a_later_time_in_any_language(l
     handle = await lone.upload(post)
     lone.fake.media[str(handle["media_id"])]["polls"] = 0
     with pytest.raises(NotPublished) as raised:
-        await lone.publish(post, handle)
-    assert type(raised.value.cause) is RetryableError
+        await lone.publish(handle, post)
+    assert type(raised.value.cause) is StillUploaded
 
 
 async def test_the_same_post_sent_again_within_the_hour_is_the_same(lone: Lone, tmp_path: Path) -> None:
     post = post_of(tmp_path)
     handle = await lone.upload(post)
-    assert await lone.publish(post, handle) == await lone.publish(post, handle)
+    assert await lone.publish(handle, post) == await lone.publish(handle, post)
     assert len(lone.fake.posts) == 1
 
 
@@ -235,7 +196,7 @@ async def test_a_post_that_was_made_less_public_is_told(lone: Lone, tmp_path: Pa
     handle = await lone.upload(post)
     body = {"id": "7", "url": None, "uri": "https://a.example/7", "visibility": "unlisted"}
     lone.network.faults.append(Fault("answer", POST, status=200, body=body))
-    published = await lone.publish(post, handle)
+    published = await lone.publish(handle, post)
     assert published == Published("7", "https://a.example/7", "Mastodon made it unlisted, and public was asked for")
 
 
@@ -254,18 +215,10 @@ def _refusals() -> Iterator[Any]:
 
 
 @pytest.mark.parametrize(("status", "kind", "certain"), list(_refusals()))
-async def test_what_a_refused_post_asks_for(
-    lone: Lone, status: int, kind: type[WorkError], certain: bool, tmp_path: Path
-) -> None:
-    post = post_of(tmp_path)
-    handle = await lone.upload(post)
+async def test_what_a_refused_post_asks_for(lone: Lone, status: int, kind: type[WorkError], certain: bool) -> None:
     fault = Fault("answer", POST, status=status, body={"error": "in the server's own words"})
-    lone.network.faults.append(fault)
-    with pytest.raises(WorkError) as raised:
-        await lone.publish(post, handle)
-    error = raised.value
-    assert isinstance(error, NotPublished) is certain
-    cause = error.cause if isinstance(error, NotPublished) else error
+    cause, is_certain = await lone.refused_with(await lone.upload(), fault)
+    assert is_certain is certain
     assert type(cause) is kind
     assert "in the server's own words" in cause.detail
 
@@ -284,28 +237,28 @@ async def test_the_limit_of_uploads_is_a_later_time(lone: Lone, tmp_path: Path) 
 async def test_a_post_is_found_by_its_video_among_others(lone: Lone, tmp_path: Path) -> None:
     post = post_of(tmp_path)
     handle = await lone.upload(post)
-    assert (await lone.ask(post, handle)).answer is Answer.ABSENT
-    published = await lone.publish(post, handle)
+    assert (await lone.ask(handle, post)).answer is Answer.ABSENT
+    published = await lone.publish(handle, post)
     (mine,) = lone.fake.statuses.values()
     for number in range(95):  # newer ones, with the same text: two full pages of them
         id = str(int(mine["id"]) + 1 + number)
         lone.fake.statuses[id] = {**mine, "id": id, "media_attachments": []}
     lone.network.calls.clear()
-    assert await lone.ask(post, handle) == Asked(Answer.PUBLISHED, published)
+    assert await lone.ask(handle, post) == Asked(Answer.PUBLISHED, published)
     assert len(lone.network.calls) == 3
 
 
 async def test_a_video_that_has_gone_and_shows_nowhere_is_unknown(lone: Lone, tmp_path: Path) -> None:
     """A server that answers 404 may have attached it to a post or thrown it away."""
     post = post_of(tmp_path)
-    asked = await lone.ask(post, {"media_id": "1"})
+    asked = await lone.ask({"media_id": "1"}, post)
     assert asked.answer is Answer.UNKNOWN
     assert "does not wait" in asked.detail
 
 
 async def test_a_post_can_be_deleted_and_deleting_it_again_is_no_fault(lone: Lone, tmp_path: Path) -> None:
     post = post_of(tmp_path)
-    published = await lone.publish(post, await lone.upload(post))
+    published = await lone.publish(await lone.upload(post), post)
     for _ in range(2):
         await lone.publisher.delete(published.external_id, lone.options, lone.context())
         assert lone.fake.posts == {}

@@ -9,7 +9,7 @@ import httpx
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
-from tests.integration.publishing.lone_context import context_of
+from tests.integration.publishing.lone_context import client_of, context_of
 from tests.platforms.posts import keep, post_of
 from tests.platforms.recorded_mastodon import Recorded, recorded
 
@@ -134,11 +134,8 @@ async def test_the_publisher_understands_a_real_server(tmp_path: Path) -> None:
     publisher, post = MastodonPublisher(), post_of(tmp_path)
 
     async def use(gateway: str) -> None:
-        context = context_of(tmp_path, save_handle=keep([]), gateway=gateway, account={"id": me.body["id"]})
-        try:
-            await calls(context)
-        finally:
-            await context.http.aclose()
+        async with client_of(gateway) as http:
+            await calls(context_of(tmp_path, http, save_handle=keep([]), account={"id": me.body["id"]}))
 
     async def calls(context: PublishingContext) -> None:
         connected = await publisher.connect(OPTIONS, context)

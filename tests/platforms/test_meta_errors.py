@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.platforms.lone_publisher import LonePublisher
+from tests.platforms.alone import Alone
 from tests.platforms.meta_alone import alone_at_meta
 
 from video_manager.errors import ActionRequiredError, LimitReached, PermanentError, RetryableError, StillUploaded
@@ -76,14 +76,14 @@ PLATFORMS: dict[str, tuple[Publisher[Any], str, tuple[str, ...], str]] = {
 
 
 @pytest.fixture(params=PLATFORMS)
-async def either(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[LonePublisher]:
+async def either(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Alone]:
     publisher, account, scopes, _ = PLATFORMS[request.param]
     async with alone_at_meta(tmp_path, publisher, {"id": account}, scopes) as it:
         yield it
 
 
 @pytest.fixture
-async def lone(tmp_path: Path) -> AsyncIterator[LonePublisher]:
+async def lone(tmp_path: Path) -> AsyncIterator[Alone]:
     async with alone_at_meta(tmp_path, instagram.InstagramPublisher(), {"id": meta.ACCOUNT}, instagram.NEEDED) as it:
         yield it
 
@@ -93,14 +93,14 @@ def body_of(code: int, subcode: int | None, **more: Any) -> dict[str, Any]:
     return {"error": error if subcode is None else {**error, "error_subcode": subcode}}
 
 
-async def refused(it: LonePublisher, status: int, body: Any, **more: Any) -> tuple[Exception, bool]:
+async def refused(it: Alone, status: int, body: Any, **more: Any) -> tuple[Exception, bool]:
     pattern = PLATFORMS[it.publisher.title][3]
     return await it.refused_with(HANDLE, Fault("answer", pattern, status=status, body=body, **more))
 
 
 @pytest.mark.parametrize(("code", "subcode", "kind", "is_certain", "wait"), TABLE)
 async def test_what_an_error_of_the_publishing_call_asks_for(
-    either: LonePublisher, code: int, subcode: int | None, kind: type[Exception], is_certain: bool,
+    either: Alone, code: int, subcode: int | None, kind: type[Exception], is_certain: bool,
     wait: float | None,
 ) -> None:  # fmt: skip
     error, certain = await refused(either, 400, body_of(code, subcode))
@@ -114,7 +114,7 @@ async def test_what_an_error_of_the_publishing_call_asks_for(
 
 @pytest.mark.parametrize(("code", "subcode", "kind", "is_certain", "wait"), TABLE)
 async def test_what_an_error_of_any_other_call_asks_for(
-    lone: LonePublisher, code: int, subcode: int | None, kind: type[Exception], is_certain: bool,
+    lone: Alone, code: int, subcode: int | None, kind: type[Exception], is_certain: bool,
     wait: float | None,
 ) -> None:  # fmt: skip
     lone.network.faults.append(Fault("answer", "publishing_limit", status=400, body=body_of(code, subcode)))
@@ -124,7 +124,7 @@ async def test_what_an_error_of_any_other_call_asks_for(
 
 
 @pytest.mark.parametrize("status", [500, 502, 503])
-async def test_trouble_of_the_server_leaves_the_outcome_open(lone: LonePublisher, status: int) -> None:
+async def test_trouble_of_the_server_leaves_the_outcome_open(lone: Alone, status: int) -> None:
     error, is_certain = await refused(lone, status, {"not": "documented"})
     assert (type(error), is_certain) == (RetryableError, False)
 
@@ -136,31 +136,31 @@ async def test_trouble_of_the_server_leaves_the_outcome_open(lone: LonePublisher
         {"error": {"message": "An unknown error occurred", "code": 99}},
     ],
 )
-async def test_trouble_that_is_called_passing_leaves_the_outcome_open(lone: LonePublisher, body: Any) -> None:
+async def test_trouble_that_is_called_passing_leaves_the_outcome_open(lone: Alone, body: Any) -> None:
     error, is_certain = await refused(lone, 400, body)
     assert isinstance(error, RetryableError)
     assert not is_certain
 
 
-async def test_a_time_that_is_named_is_kept_to(lone: LonePublisher) -> None:
+async def test_a_time_that_is_named_is_kept_to(lone: Alone) -> None:
     error, _ = await refused(lone, 400, body_of(4, None), headers={"Retry-After": "1800"})
     assert isinstance(error, LimitReached)
     assert error.retry_after_seconds == 1800
 
 
-async def test_the_words_for_people_are_shown_and_tokens_are_not(lone: LonePublisher) -> None:
+async def test_the_words_for_people_are_shown_and_tokens_are_not(lone: Alone) -> None:
     body = body_of(123, None, error_user_msg="Malformed access token EAABsbCS1iHgBO7xyz")
     error, _ = await refused(lone, 400, body)
     assert str(error) == "Instagram answered 400: Malformed access token (a token) (error 123)"
 
 
-async def test_a_revoked_token_asks_the_person(lone: LonePublisher) -> None:
+async def test_a_revoked_token_asks_the_person(lone: Alone) -> None:
     body = {"error": {"message": "The user removed the app", "type": "REVOKED_ACCESS_TOKEN"}}
     error, is_certain = await refused(lone, 403, body)
     assert (type(error), is_certain) == (ActionRequiredError, True)
 
 
-async def test_endless_words_are_cut(lone: LonePublisher) -> None:
+async def test_endless_words_are_cut(lone: Alone) -> None:
     error, _ = await refused(lone, 400, body_of(123, None, error_user_msg="x" * 100_000))
     assert len(str(error)) < 500
 
@@ -178,7 +178,7 @@ async def test_endless_words_are_cut(lone: LonePublisher) -> None:
     ],
 )  # fmt: skip
 async def test_what_a_refusal_of_the_bytes_asks_for(
-    lone: LonePublisher, status: int, info: dict[str, Any], kind: type[Exception]
+    lone: Alone, status: int, info: dict[str, Any], kind: type[Exception]
 ) -> None:
     lone.network.faults.append(Fault("answer", "rupload", status=status, body={"debug_info": info}))
     with pytest.raises(kind, match=rf"Instagram did not take the bytes \({status}\): {info['message']}"):

@@ -8,7 +8,8 @@ from typing import Any
 
 import httpx
 import pytest
-from tests.platforms.alone import PUBLICATION, Alone, alone
+from tests.platforms.alone import WHOLE, Alone, alone
+from tests.platforms.posts import PUBLICATION
 
 from video_manager.domain.video import Severity
 from video_manager.errors import (
@@ -34,21 +35,14 @@ TOMORROW = datetime.now(UTC) + timedelta(days=1)
 
 @pytest.fixture
 async def at(tmp_path: Path) -> AsyncIterator[Alone]:
-    async with alone(PeerTubeFake, tmp_path) as found:
+    async with alone(PeerTubeFake, tmp_path, PUBLISHER, OPTIONS, facts=WHOLE) as found:
         found.access.kept = fake(found).issue()["access_token"]
         found.account = {"channel_id": peertube.CHANNEL["id"], "quota_bytes": 10 * 2**30}
         yield found
 
 
 def fake(at: Alone) -> PeerTubeFake:
-    found = at.network.fakes["peertube"]
-    assert isinstance(found, PeerTubeFake)
-    return found
-
-
-async def _publish(at: Alone, **changes: Any) -> Any:
-    post, context = at.post(**changes), at.context()
-    return await PUBLISHER.publish(post, await PUBLISHER.upload(post, OPTIONS, context), OPTIONS, context)
+    return at.fake_of(PeerTubeFake)
 
 
 # ---- the way to being public --------------------------------------------------------------------------------
@@ -79,14 +73,14 @@ async def test_the_session_is_saved_before_the_first_byte(at: Alone) -> None:
 
 @pytest.mark.parametrize(("privacy", "number"), [("unlisted", 2), ("internal", 4)])
 async def test_the_chosen_privacy_is_set(at: Alone, privacy: str, number: int) -> None:
-    published = await _publish(at, extra={"privacy": privacy})
+    published = await at.published(extra={"privacy": privacy})
     assert fake(at).videos[published.external_id].metadata["privacy"] == number
     assert published.warning is None
 
 
 async def test_a_video_that_moderators_hold_back_is_said_so(at: Alone) -> None:
     fake(at).holds_back = True
-    assert "moderator" in (await _publish(at)).warning
+    assert "moderator" in (await at.published()).warning
 
 
 async def test_a_changed_privacy_is_noticed(at: Alone) -> None:
@@ -100,7 +94,7 @@ async def test_a_changed_privacy_is_noticed(at: Alone) -> None:
 
 
 async def test_deleting_takes_it_down_and_may_be_repeated(at: Alone) -> None:
-    published = await _publish(at)
+    published = await at.published()
     for _ in range(2):
         await PUBLISHER.delete(published.external_id, OPTIONS, at.context())
     assert not fake(at).videos
@@ -294,8 +288,8 @@ async def test_a_finished_upload_whose_answer_was_lost_is_found_by_its_file_name
 
 
 async def test_another_video_of_the_same_title_is_not_taken_for_it(at: Alone) -> None:
-    await _publish(at, publication_id="f" * 32)
-    published = await _publish(at)
+    await at.published(publication_id="f" * 32)
+    published = await at.published()
     assert len(fake(at).videos) == 2
     assert fake(at).videos[published.external_id].metadata["filename"] == f"{PUBLICATION}.mp4"
 
@@ -356,10 +350,7 @@ PROBLEMS: list[tuple[str, int, dict[str, Any], type[WorkError], str]] = [
 async def test_an_error_says_what_it_asks_for(
     at: Alone, pattern: str, status: int, body: dict[str, Any], kind: type[WorkError], text: str
 ) -> None:
-    at.network.faults.append(Fault("answer", pattern, status=status, body=body))
-    with pytest.raises(kind, match=text) as raised:
-        await PUBLISHER.upload(at.post(), OPTIONS, at.context())
-    assert type(raised.value) is kind
+    await at.upload_fails(Fault("answer", pattern, status=status, body=body), kind, text)
 
 
 async def test_a_chunk_that_does_not_match_is_asked_about(at: Alone) -> None:
@@ -447,7 +438,7 @@ async def test_limits(at: Alone, changes: dict[str, Any], code: str, severity: S
 
 
 async def test_what_is_left_out_is_not_sent(at: Alone) -> None:
-    await _publish(at, tags=("a", *(f"tag{number}" for number in range(6))), description="x")
+    await at.published(tags=("a", *(f"tag{number}" for number in range(6))), description="x")
     (video,) = fake(at).videos.values()
     assert video.metadata["tags"] == [f"tag{number}" for number in range(5)]
     assert "description" not in video.metadata

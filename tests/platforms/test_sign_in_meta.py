@@ -5,7 +5,7 @@ from typing import Any
 
 import httpx
 import pytest
-from tests.platforms.lone_publisher import LonePublisher
+from tests.platforms.alone import Alone
 from tests.platforms.meta_alone import alone_at_meta, meta_of
 
 from video_manager.errors import ActionRequiredError, WorkError
@@ -20,7 +20,7 @@ APP = OAuthApp("client-id", "client-secret")
 BACK = "https://videos.example/oauth/demo/callback"
 
 
-async def signed_in(it: LonePublisher) -> tuple[Account, ...]:
+async def signed_in(it: Alone) -> tuple[Account, ...]:
     """What the person who agreed may choose from; the long-lived token is kept."""
     way = it.publisher.oauth
     assert way is not None

@@ -1,15 +1,14 @@
 """Signing in where every refresh token works once: TikTok, with its own names for things, and X, with PKCE."""
 
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
-from tests.platforms.alone import alone
 
 from video_manager.errors import ActionRequiredError
-from video_manager.fakes.network import Fake
+from video_manager.fakes.network import Fake, FakeNetwork
+from video_manager.fakes.serving import served
 from video_manager.fakes.tiktok import TikTokFake
 from video_manager.fakes.x import XFake
 from video_manager.outbound import OutboundTransport
@@ -45,13 +44,13 @@ async def signed_in(way: OAuth, gateway: str, transport: httpx.AsyncBaseTranspor
     ("publisher", "fake", "seconds"), [(TikTokPublisher, TikTokFake, 86_400), (XPublisher, XFake, 7200)]
 )
 async def test_signing_in_grants_all_scopes_and_a_refresh_token_works_once(
-    publisher: type[Publisher[Any]], fake: type[Fake], seconds: int, tmp_path: Path
+    publisher: type[Publisher[Any]], fake: type[Fake], seconds: int
 ) -> None:
     way = publisher.oauth
     assert way is not None
-    async with alone(fake, tmp_path) as at:
-        transport = transport_to(at.gateway)
-        first = await signed_in(way, at.gateway, transport)
+    with served(FakeNetwork([fake])) as gateway:
+        transport = transport_to(gateway)
+        first = await signed_in(way, gateway, transport)
         assert set(first.scopes) == set(way.scopes) >= set(way.needed)
         assert first.expires_at is not None
         assert (first.expires_at - NOW).total_seconds() == seconds

@@ -5,8 +5,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.integration.publishing.lone_context import client_of
 from tests.platforms.cases import CASES
-from tests.platforms.linkedin_alone import fake_of, person_of
+from tests.platforms.linkedin_alone import alone_at_linkedin, fake_of
 from tests.platforms.world import approve, connect, open_platform, settle
 from tests.servers.processes import free_port
 
@@ -29,9 +30,10 @@ async def published(root: Path, network: FakeNetwork, case: str, **rules: Any) -
 
 
 async def test_a_call_that_never_got_there_has_changed_nothing(tmp_path: Path) -> None:
-    async for person in person_of(tmp_path):
+    nobody = client_of(f"http://127.0.0.1:{free_port()}")
+    async with alone_at_linkedin(tmp_path) as person, nobody:
         handle = await person.upload()
-        person.gateway = f"http://127.0.0.1:{free_port()}"
+        person.http = nobody
         error, is_certain = await person.refused_with(handle)
         assert (type(error), is_certain) == (StillUploaded, True)
         assert "cannot be reached" in error.detail

@@ -10,7 +10,7 @@ from typing import Any
 import httpx
 import pytest
 from pydantic import ValidationError
-from tests.platforms.lone_publisher import LonePublisher, lone_publisher
+from tests.platforms.alone import SHORT, Alone, alone
 
 from video_manager import telemetry
 from video_manager.errors import ActionRequiredError, LimitReached, PermanentError, RetryableError, WorkError
@@ -24,35 +24,33 @@ CHANNEL = str(telegram.CHANNEL["id"])
 SEND = "POST .*/sendVideo$"
 
 
-async def of_channel(root: Path, **options: str) -> AsyncIterator[LonePublisher]:
+async def of_channel(root: Path, **options: str) -> AsyncIterator[Alone]:
     chosen = {"bot_token": telegram.BOT_TOKEN, "chat": "@demo_channel", **options}
     account = {"chat_id": telegram.CHANNEL["id"], "username": telegram.CHANNEL["username"]}
-    async with lone_publisher(root, telegram.TelegramFake, TelegramPublisher(), chosen, account) as it:
+    async with alone(telegram.TelegramFake, root, TelegramPublisher(), chosen, account=account, facts=SHORT) as it:
         yield it
 
 
 @pytest.fixture
-async def direct(tmp_path: Path) -> AsyncIterator[LonePublisher]:
+async def direct(tmp_path: Path) -> AsyncIterator[Alone]:
     async for it in of_channel(tmp_path):
         yield it
 
 
 @pytest.fixture
-async def staged(tmp_path: Path) -> AsyncIterator[LonePublisher]:
+async def staged(tmp_path: Path) -> AsyncIterator[Alone]:
     async for it in of_channel(tmp_path, staging_chat=str(telegram.STAGING["id"])):
         yield it
 
 
-def fake_of(it: LonePublisher) -> telegram.TelegramFake:
-    found = it.network.fakes["telegram"]
-    assert isinstance(found, telegram.TelegramFake)
-    return found
+def fake_of(it: Alone) -> telegram.TelegramFake:
+    return it.fake_of(telegram.TelegramFake)
 
 
 # ---- posting ------------------------------------------------------------------------------------------------
 
 
-async def test_without_a_staging_chat_the_bytes_go_with_the_publishing_call(direct: LonePublisher) -> None:
+async def test_without_a_staging_chat_the_bytes_go_with_the_publishing_call(direct: Alone) -> None:
     handle = await direct.upload()
     assert not direct.network.calls
     published = await direct.publish(handle)
@@ -62,7 +60,7 @@ async def test_without_a_staging_chat_the_bytes_go_with_the_publishing_call(dire
     assert published.url == f"https://t.me/demo_channel/{post.id.partition('/')[2]}"
 
 
-async def test_a_private_channel_has_addresses_for_its_members(direct: LonePublisher) -> None:
+async def test_a_private_channel_has_addresses_for_its_members(direct: Alone) -> None:
     chat = {"id": -1005550001, "type": "channel"}
     made = {"ok": True, "result": {"message_id": 9, "chat": chat, "video": {"file_id": "f"}}}
     direct.network.faults.append(Fault("answer", SEND, status=200, body=made))
@@ -70,7 +68,7 @@ async def test_a_private_channel_has_addresses_for_its_members(direct: LonePubli
     assert (await direct.publish(await direct.upload())).url == "https://t.me/c/5550001/9"
 
 
-async def test_with_a_staging_chat_nothing_is_public_before_the_short_call(staged: LonePublisher) -> None:
+async def test_with_a_staging_chat_nothing_is_public_before_the_short_call(staged: Alone) -> None:
     handle = await staged.upload()
     assert not fake_of(staged).public_posts()
     assert staged.handles == [handle]
@@ -80,18 +78,18 @@ async def test_with_a_staging_chat_nothing_is_public_before_the_short_call(stage
     assert len(fake_of(staged).files) == 1  # the second call named the file, and brought none
 
 
-async def test_what_is_staged_is_not_sent_again(staged: LonePublisher) -> None:
+async def test_what_is_staged_is_not_sent_again(staged: Alone) -> None:
     handle = await staged.upload()
-    assert await staged.upload(handle) == handle
+    assert await staged.upload(earlier=handle) == handle
     assert len(staged.network.calls) == 1
 
 
-async def test_what_another_bot_staged_is_of_no_use(staged: LonePublisher) -> None:
-    handle = await staged.upload({"bot": "999", "file_id": "of-another-bot"})
+async def test_what_another_bot_staged_is_of_no_use(staged: Alone) -> None:
+    handle = await staged.upload(earlier={"bot": "999", "file_id": "of-another-bot"})
     assert handle["file_id"] in fake_of(staged).files
 
 
-async def test_a_staged_video_that_became_an_animation_is_sent_with_the_publishing_call(staged: LonePublisher) -> None:
+async def test_a_staged_video_that_became_an_animation_is_sent_with_the_publishing_call(staged: Alone) -> None:
     made = {"ok": True, "result": {"message_id": 1, "chat": telegram.STAGING, "animation": {"file_id": "a"}}}
     staged.network.faults.append(Fault("answer", SEND, status=200, body=made))
     handle = await staged.upload()
@@ -101,19 +99,19 @@ async def test_a_staged_video_that_became_an_animation_is_sent_with_the_publishi
     assert post.sha256 == staged.post().video_sha256
 
 
-async def test_it_cannot_be_asked(direct: LonePublisher) -> None:
+async def test_it_cannot_be_asked(direct: Alone) -> None:
     assert not direct.publisher.remembers
     assert (await direct.ask(await direct.upload())).answer is Answer.UNKNOWN
 
 
-async def test_a_post_can_be_deleted_and_deleting_it_again_is_no_fault(direct: LonePublisher) -> None:
+async def test_a_post_can_be_deleted_and_deleting_it_again_is_no_fault(direct: Alone) -> None:
     published = await direct.publish(await direct.upload())
     for _ in range(2):
         await direct.publisher.delete(published.external_id, direct.options, direct.context())
         assert not fake_of(direct).posts
 
 
-async def test_a_post_that_may_not_be_deleted_is_said(direct: LonePublisher) -> None:
+async def test_a_post_that_may_not_be_deleted_is_said(direct: Alone) -> None:
     published = await direct.publish(await direct.upload())
     body = {"ok": False, "error_code": 400, "description": "Bad Request: message can't be deleted"}
     direct.network.faults.append(Fault("answer", "deleteMessage", status=400, body=body))
@@ -124,7 +122,7 @@ async def test_a_post_that_may_not_be_deleted_is_said(direct: LonePublisher) -> 
 # ---- connecting ---------------------------------------------------------------------------------------------
 
 
-async def test_the_connected_channel_is_named(direct: LonePublisher) -> None:
+async def test_the_connected_channel_is_named(direct: Alone) -> None:
     account = await direct.publisher.connect(direct.options, direct.context())
     assert (account.name, account.id, account.url) == ("Demo channel", CHANNEL, "https://t.me/demo_channel")
     assert account.facts["bot"] == "demo_bot"
@@ -139,13 +137,13 @@ async def test_the_connected_channel_is_named(direct: LonePublisher) -> None:
         {"status": "kicked", "can_post_messages": True},
     ],
 )
-async def test_a_bot_without_the_right_to_post_is_not_connected(direct: LonePublisher, rights: dict[str, Any]) -> None:
+async def test_a_bot_without_the_right_to_post_is_not_connected(direct: Alone, rights: dict[str, Any]) -> None:
     fake_of(direct).rights = rights
     with pytest.raises(ActionRequiredError, match="demo_bot may not post to @demo_channel"):
         await direct.publisher.connect(direct.options, direct.context())
 
 
-async def test_an_unknown_channel_and_a_wrong_token(direct: LonePublisher) -> None:
+async def test_an_unknown_channel_and_a_wrong_token(direct: Alone) -> None:
     direct.options = TelegramOptions(bot_token=telegram.BOT_TOKEN, chat="@nowhere", staging_chat="")
     with pytest.raises(ActionRequiredError, match="chat not found"):
         await direct.publisher.connect(direct.options, direct.context())
@@ -172,13 +170,13 @@ def test_what_is_no_token_is_refused_before_it_gets_into_an_address(token: str) 
         ({"title": "t", "tags": (), "description": "d" * 1022}, ["caption_too_long"]),
     ],
 )
-async def test_limits(direct: LonePublisher, facts: dict[str, Any], codes: list[str]) -> None:
+async def test_limits(direct: Alone, facts: dict[str, Any], codes: list[str]) -> None:
     direct.facts |= facts
     assert await direct.faults() == codes
     assert not direct.network.calls
 
 
-async def test_a_server_of_ones_own_takes_larger_files(direct: LonePublisher) -> None:
+async def test_a_server_of_ones_own_takes_larger_files(direct: Alone) -> None:
     direct.options = TelegramOptions(
         bot_token=telegram.BOT_TOKEN, chat="@demo_channel", staging_chat="", server="http://127.0.0.1:8081"
     )
@@ -188,7 +186,7 @@ async def test_a_server_of_ones_own_takes_larger_files(direct: LonePublisher) ->
     assert await direct.faults() == ["too_large"]
 
 
-async def test_tags_become_hashtags_of_letters_digits_and_underscores(direct: LonePublisher) -> None:
+async def test_tags_become_hashtags_of_letters_digits_and_underscores(direct: Alone) -> None:
     direct.facts |= {"tags": ("Süd-See", "am_meer 2"), "description": ""}
     assert caption_of(direct.post()) == "Ein Tag\n\n#SüdSee #am_meer2"
 
@@ -212,7 +210,7 @@ ERRORS = [
 
 @pytest.mark.parametrize(("status", "description", "kind", "text"), ERRORS)
 async def test_an_error_leads_to_what_it_asks_for(
-    direct: LonePublisher, status: int, description: str, kind: type[WorkError], text: str
+    direct: Alone, status: int, description: str, kind: type[WorkError], text: str
 ) -> None:
     body = {"ok": False, "error_code": status, "description": description}
     error, certain = await direct.refused_with(await direct.upload(), Fault("answer", SEND, status=status, body=body))
@@ -220,7 +218,7 @@ async def test_an_error_leads_to_what_it_asks_for(
     assert text in error.detail
 
 
-async def test_a_group_that_got_a_new_id_names_it(direct: LonePublisher) -> None:
+async def test_a_group_that_got_a_new_id_names_it(direct: Alone) -> None:
     body = {"ok": False, "description": "group was upgraded", "parameters": {"migrate_to_chat_id": -100777}}
     error, _ = await direct.refused_with(await direct.upload(), Fault("answer", SEND, status=400, body=body))
     assert (type(error), "enter -100777" in error.detail) == (ActionRequiredError, True)
@@ -234,16 +232,14 @@ async def test_a_group_that_got_a_new_id_names_it(direct: LonePublisher) -> None
         ({"ok": False, "description": "Too Many Requests", "parameters": None}, {}, 60.0),
     ],
 )
-async def test_a_rate_limit_is_waited_for(
-    direct: LonePublisher, body: Any, headers: dict[str, str], seconds: float
-) -> None:
+async def test_a_rate_limit_is_waited_for(direct: Alone, body: Any, headers: dict[str, str], seconds: float) -> None:
     answer = Fault("answer", SEND, status=429, body=body, headers=headers)
     error, certain = await direct.refused_with(await direct.upload(), answer)
     assert isinstance(error, LimitReached)
     assert (error.retry_after_seconds, certain) == (seconds, True)
 
 
-async def test_a_channel_takes_twenty_messages_a_minute(staged: LonePublisher) -> None:
+async def test_a_channel_takes_twenty_messages_a_minute(staged: Alone) -> None:
     handle = await staged.upload()
     for _ in range(telegram.PER_MINUTE):
         await staged.publish(handle)
@@ -255,13 +251,13 @@ async def test_a_channel_takes_twenty_messages_a_minute(staged: LonePublisher) -
 
 
 @pytest.mark.parametrize("status", [500, 502, 504])
-async def test_a_fault_of_the_platform_leaves_it_open(direct: LonePublisher, status: int) -> None:
+async def test_a_fault_of_the_platform_leaves_it_open(direct: Alone, status: int) -> None:
     error, certain = await direct.refused_with(await direct.upload(), Fault("answer", SEND, status=status))
     assert (type(error), certain) == (RetryableError, False)
 
 
 @pytest.mark.parametrize("body", [{"ok": True}, ["not", "an", "object"]])
-async def test_an_answer_without_a_result_leaves_it_open(direct: LonePublisher, body: Any) -> None:
+async def test_an_answer_without_a_result_leaves_it_open(direct: Alone, body: Any) -> None:
     error, certain = await direct.refused_with(await direct.upload(), Fault("answer", SEND, status=200, body=body))
     assert (type(error), certain) == (RetryableError, False)
 
@@ -285,7 +281,7 @@ def log(request: pytest.FixtureRequest) -> Iterator[io.StringIO]:
 
 
 @pytest.mark.logs_errors("it is logged")
-async def test_no_log_line_of_any_level_holds_the_token(staged: LonePublisher, log: io.StringIO) -> None:
+async def test_no_log_line_of_any_level_holds_the_token(staged: Alone, log: io.StringIO) -> None:
     await staged.publisher.connect(staged.options, staged.context())
     await staged.publish(await staged.upload())
     await staged.refused_with(staged.handles[-1], Fault("answer", SEND, status=500))
@@ -294,7 +290,7 @@ async def test_no_log_line_of_any_level_holds_the_token(staged: LonePublisher, l
     assert SECRET not in log.getvalue()
 
 
-async def test_the_libraries_would_log_the_token(direct: LonePublisher, caplog: pytest.LogCaptureFixture) -> None:
+async def test_the_libraries_would_log_the_token(direct: Alone, caplog: pytest.LogCaptureFixture) -> None:
     """Should they stop doing so, the quiet that we impose on them is not needed any more."""
     caplog.set_level(logging.INFO, "httpx")
     await direct.publisher.connect(direct.options, direct.context())
@@ -302,9 +298,7 @@ async def test_the_libraries_would_log_the_token(direct: LonePublisher, caplog: 
 
 
 @pytest.mark.parametrize("status", [200, 400, 401, 403, 404, 413, 429, 500])
-async def test_no_error_holds_the_token_also_when_an_answer_repeats_the_address(
-    direct: LonePublisher, status: int
-) -> None:
+async def test_no_error_holds_the_token_also_when_an_answer_repeats_the_address(direct: Alone, status: int) -> None:
     """As pages of proxies do: "no such page: /bot123456:..."."""
     page = f"no such page: /bot{telegram.BOT_TOKEN}/sendVideo"
     for body in (page, {"ok": False, "description": page}):
@@ -315,7 +309,7 @@ async def test_no_error_holds_the_token_also_when_an_answer_repeats_the_address(
 
 
 @pytest.mark.parametrize("kind", [httpx.ConnectError, httpx.ReadError, httpx.LocalProtocolError, httpx.InvalidURL])
-async def test_no_error_of_the_way_there_holds_the_token(direct: LonePublisher, kind: type[Exception]) -> None:
+async def test_no_error_of_the_way_there_holds_the_token(direct: Alone, kind: type[Exception]) -> None:
     class Broken(httpx.AsyncBaseTransport):
         async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
             raise kind(f"cannot send to {request.url}")

@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.platforms.alone import Alone
+from tests.platforms.alone import Alone, SameToken
 from tests.platforms.cases.tiktok import CASES
-from tests.platforms.tiktok_alone import OPTIONS, PUBLISHER, THREE_CHUNKS, SameToken, alone_at_tiktok, fake
+from tests.platforms.tiktok_alone import OPTIONS, PUBLISHER, THREE_CHUNKS, alone_at_tiktok, fake
 from tests.platforms.world import approve, connect, open_platform, settle
 
 from video_manager.domain.publication import PublicationState
@@ -33,13 +33,8 @@ from video_manager.plugins.publishers.tiktok_api import CHUNK_BYTES, AddressGone
 
 @pytest.fixture
 async def at(tmp_path: Path) -> AsyncIterator[Alone]:
-    async for found in alone_at_tiktok(tmp_path):
+    async with alone_at_tiktok(tmp_path) as found:
         yield found
-
-
-async def publish(at: Alone, options: TikTokOptions = OPTIONS, **changes: Any) -> Published:
-    post, context = at.post(**changes), at.context()
-    return await PUBLISHER.publish(post, await PUBLISHER.upload(post, options, context), options, context)
 
 
 # ---- the way to being public ------------------------------------------------------------------------------
@@ -66,7 +61,7 @@ async def test_nothing_is_public_before_the_last_chunk_and_all_settings_arrive(a
 
 async def test_the_creator_has_disabled_comments(at: Alone) -> None:
     fake(at).comment_disabled = True
-    await publish(at)
+    await at.published()
     (shown,) = fake(at).posts.values()
     assert shown.extra["disable_comment"] is True
 
@@ -76,7 +71,7 @@ async def test_without_an_audit_it_is_for_the_account_alone_and_says_so(at: Alon
     options = TikTokOptions()
     (warning,) = await PUBLISHER.check(at.post(), options, at.context())
     assert (warning.code, warning.severity) == ("only_for_oneself", Severity.WARNING)
-    published = await publish(at, options)
+    published = await at.published(options)
     (shown,) = fake(at).posts.values()
     assert (shown.public, shown.extra["privacy_level"]) == (False, "SELF_ONLY")
     # TikTok never tells the id of a post that is not public.
@@ -126,7 +121,7 @@ async def test_a_long_processing_is_asked_about(at: Alone) -> None:
 
 async def test_a_draft_waits_in_the_inbox(at: Alone) -> None:
     options = TikTokOptions(mode="inbox")
-    published = await publish(at, options)
+    published = await at.published(options)
     assert published.external_id.startswith("v_inbox_file")
     assert published.warning == "it is a draft in the account's inbox: finish it in TikTok's app"
     assert not fake(at).posts
@@ -136,7 +131,7 @@ async def test_a_draft_waits_in_the_inbox(at: Alone) -> None:
 async def test_five_drafts_a_day_then_it_waits_until_tomorrow(at: Alone) -> None:
     options = TikTokOptions(mode="inbox")
     for _ in range(5):
-        await publish(at, options)
+        await at.published(options)
     at.network.skew_seconds = 120
     with pytest.raises(LimitReached) as raised:
         await PUBLISHER.upload(at.post(), options, at.context())
@@ -178,18 +173,9 @@ def test_the_fake_refuses_other_chunks(size: int, chunk: int, count: int) -> Non
 # ---- going on after an interruption -------------------------------------------------------------------------
 
 
-async def interrupted(at: Alone, fault: Fault) -> Any:
-    """The handle of an upload that broke off in the second chunk."""
-    at.network.faults.append(fault)
-    with pytest.raises(RetryableError):
-        await PUBLISHER.upload(at.post(THREE_CHUNKS), OPTIONS, at.context())
-    at.network.calls.clear()
-    return at.handles[-1]
-
-
 @pytest.mark.parametrize("kind", ["before", "after"])
 async def test_an_interrupted_upload_goes_on_where_tiktok_says(at: Alone, kind: Any) -> None:
-    handle = await interrupted(at, Fault(kind, number=4))
+    handle = await at.interrupted(Fault(kind, number=4), at.post(THREE_CHUNKS))
     post, context = at.post(THREE_CHUNKS), at.context(handle)
     resumed = await PUBLISHER.upload(post, OPTIONS, context)
     assert resumed["publish_id"] == handle["publish_id"]
@@ -204,12 +190,13 @@ async def test_what_was_uploaded_ahead_is_only_looked_at(at: Alone) -> None:
     staged = await PUBLISHER.upload(at.post(THREE_CHUNKS), OPTIONS, at.context())
     at.network.calls.clear()
     handle = await PUBLISHER.upload(at.post(THREE_CHUNKS), OPTIONS, at.context(staged))
-    assert (at.calls(), handle) == (["POST open.tiktokapis.com/v2/post/publish/status/fetch/"], staged)
+    assert [call.text for call in at.network.calls] == ["POST open.tiktokapis.com/v2/post/publish/status/fetch/"]
+    assert handle == staged
     assert PUBLISHER.keeps_hours == 1
 
 
 async def test_a_dead_address_is_begun_anew(at: Alone) -> None:
-    handle = await interrupted(at, Fault("before", number=4))
+    handle = await at.interrupted(Fault("before", number=4), at.post(THREE_CHUNKS))
     handle = {**handle, "expires_at": "2020-01-01T00:00:00+00:00"}
     anew = await PUBLISHER.upload(at.post(THREE_CHUNKS), OPTIONS, at.context(handle))
     assert anew["publish_id"] != handle["publish_id"]
@@ -217,7 +204,7 @@ async def test_a_dead_address_is_begun_anew(at: Alone) -> None:
 
 
 async def test_an_address_that_died_early_is_begun_anew(at: Alone) -> None:
-    handle = await interrupted(at, Fault("before", number=4))
+    handle = await at.interrupted(Fault("before", number=4), at.post(THREE_CHUNKS))
     at.network.faults.append(Fault("answer", "PUT", status=403))
     anew = await PUBLISHER.upload(at.post(THREE_CHUNKS), OPTIONS, at.context(handle))
     assert anew["publish_id"] != handle["publish_id"]
@@ -229,14 +216,14 @@ async def test_an_address_that_died_early_is_begun_anew(at: Alone) -> None:
 
 
 async def test_an_upload_that_tiktok_does_not_know_is_begun_anew(at: Alone) -> None:
-    handle = await interrupted(at, Fault("before", number=4))
+    handle = await at.interrupted(Fault("before", number=4), at.post(THREE_CHUNKS))
     anew = await PUBLISHER.upload(at.post(THREE_CHUNKS), OPTIONS, at.context({**handle, "publish_id": "gone"}))
     assert anew["publish_id"] != handle["publish_id"]
     assert len(at.calls("PUT")) == 2
 
 
 async def test_half_a_chunk_is_no_place_to_go_on(at: Alone) -> None:
-    handle = await interrupted(at, Fault("before", number=4))
+    handle = await at.interrupted(Fault("before", number=4), at.post(THREE_CHUNKS))
     body = {
         "data": {"status": "PROCESSING_UPLOAD", "uploaded_bytes": 12_345_678}, "error": {"code": "ok", "message": ""},
     }  # fmt: skip
@@ -396,7 +383,7 @@ def test_hints_end_what_is_said() -> None:
 
 
 async def test_calls_are_counted_before_they_are_made(at: Alone) -> None:
-    await publish(at)
+    await at.published()
     spent = [name for name, _ in at.access.spent]
     limits = {quota.name: quota.limit for quota in PUBLISHER.quotas}
     assert [limits[name] for name in spent][:3] == [20, 6, 30]

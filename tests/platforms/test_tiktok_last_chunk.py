@@ -22,7 +22,7 @@ from video_manager.plugins.publishers.tiktok_api import Chunks, TikTok
 
 @pytest.fixture
 async def at(tmp_path: Path) -> AsyncIterator[Alone]:
-    async for found in alone_at_tiktok(tmp_path):
+    async with alone_at_tiktok(tmp_path) as found:
         yield found
 
 

@@ -9,8 +9,8 @@ from typing import Any
 
 import httpx
 import pytest
-from tests.integration.publishing.lone_context import context_of
-from tests.platforms.alone import post_in
+from tests.integration.publishing.lone_context import client_of, context_of
+from tests.platforms.posts import keep, post_of
 from tests.platforms.world import HastyClock
 from tests.servers.upload_servers import PeerTubeUploads, TusServer
 from tests.services import private_server
@@ -46,16 +46,11 @@ class Breaking(Progress):
 async def context_in(
     folder: Path, handles: list[Handle], progress: Progress | None = None, earlier: Handle | None = None
 ) -> AsyncIterator[PublisherContext]:
-    async def save(handle: Handle) -> None:
-        handles.append(dict(handle))
-
-    context = context_of(
-        folder, progress, save_handle=save, account={"channel_id": 1}, earlier=earlier, clock=HastyClock()
-    )
-    try:
-        yield context
-    finally:
-        await context.http.aclose()
+    async with client_of() as http:
+        yield context_of(
+            folder, http, progress, save_handle=keep(handles), account={"channel_id": 1}, earlier=earlier,
+            clock=HastyClock(),
+        )  # fmt: skip
 
 
 # ---- PeerTube's protocol ------------------------------------------------------------------------------------
@@ -72,7 +67,7 @@ async def _upload(
     earlier: Handle | None = None,
 ) -> dict[str, Any]:  # fmt: skip
     options = PeerTubeOptions(server=server.url, username="demo", password="demo")
-    post = post_in(folder, SIZE, publication_id=id * 32, thumbnail=None, captions=None)
+    post = post_of(folder, SIZE, publication_id=id * 32)
     async with context_in(folder, handles, Breaking(breaks_at), earlier) as context:
         handle = await PEERTUBE.upload(post, options, context)
     video = await asyncio.to_thread(_video, server, handle["video"])
@@ -148,7 +143,7 @@ def _begin(server: TusServer) -> str:
 
 
 async def _send(folder: Path, link: str, *, begun: bool, breaks_at: float = 2.0) -> bool:
-    post = post_in(folder, SIZE)
+    post = post_of(folder, SIZE)
     async with context_in(folder, [], Breaking(breaks_at)) as context:
         return await TusUpload(link, post.video, SIZE, context, "the tus server").send(begun=begun)
 
@@ -156,7 +151,7 @@ async def _send(folder: Path, link: str, *, begun: bool, breaks_at: float = 2.0)
 def _has_arrived(server: TusServer, link: str, folder: Path) -> bool:
     stored = server.folder / "files" / link.rpartition("/")[2]
     with stored.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest() == post_in(folder, SIZE).video_sha256
+        return hashlib.file_digest(file, "sha256").hexdigest() == post_of(folder, SIZE).video_sha256
 
 
 async def test_a_video_arrives_by_tus(tus: TusServer, tmp_path: Path) -> None:

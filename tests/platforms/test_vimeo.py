@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.platforms.alone import Alone, alone
+from tests.platforms.alone import WHOLE, Alone, alone
 
 from video_manager.domain.video import Severity
 from video_manager.errors import (
@@ -32,7 +32,7 @@ EDIT = f"PATCH {vimeo.API}/videos/[0-9]+$"
 
 @pytest.fixture
 async def at(tmp_path: Path) -> AsyncIterator[Alone]:
-    async with alone(VimeoFake, tmp_path) as found:
+    async with alone(VimeoFake, tmp_path, PUBLISHER, OPTIONS, facts=WHOLE) as found:
         found.access.kept = _token(found)
         yield found
 
@@ -42,9 +42,7 @@ def _token(at: Alone, *scopes: str) -> str:
 
 
 def fake(at: Alone) -> VimeoFake:
-    found = at.network.fakes["vimeo"]
-    assert isinstance(found, VimeoFake)
-    return found
+    return at.fake_of(VimeoFake)
 
 
 def only(at: Alone) -> vimeo.Video:
@@ -135,7 +133,9 @@ async def test_the_next_attempt_sends_only_what_is_missing(at: Alone) -> None:
         await PUBLISHER.upload(post, OPTIONS, at.context())
     at.network.calls.clear()
     await PUBLISHER.upload(post, OPTIONS, at.context(earlier=at.handles[-1]))
-    assert at.calls()[:2] == [f"{method} {vimeo.FILES}/files/{only(at).token}" for method in ("HEAD", "PATCH")]
+    assert [call.text for call in at.network.calls[:2]] == [
+        f"{method} {vimeo.FILES}/files/{only(at).token}" for method in ("HEAD", "PATCH")
+    ]
     assert len(at.calls("PATCH files.")) == 1
     assert not at.calls("/me/videos")
     assert only(at).arrived.sha256 == post.video_sha256
@@ -206,11 +206,8 @@ PROBLEMS: list[tuple[str, int, dict[str, Any], type[WorkError], str]] = [
 async def test_an_error_says_what_it_asks_for(
     at: Alone, pattern: str, status: int, body: dict[str, Any], kind: type[WorkError], text: str
 ) -> None:
-    at.network.faults.append(Fault("answer", pattern, status=status, body=body))
-    with pytest.raises(kind, match=text) as raised:
-        await PUBLISHER.upload(at.post(), OPTIONS, at.context())
-    assert type(raised.value) is kind
-    assert "/files/" not in raised.value.detail
+    error = await at.upload_fails(Fault("answer", pattern, status=status, body=body), kind, text)
+    assert "/files/" not in error.detail
 
 
 async def test_a_rate_limit_is_waited_out_as_long_as_vimeo_says(at: Alone) -> None:

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 from pydantic import ValidationError
-from tests.platforms.alone import PUBLICATION, Alone, alone
+from tests.platforms.alone import WHOLE, Alone, alone
+from tests.platforms.posts import PUBLICATION
 
 from video_manager.errors import (
     ActionRequiredError,
@@ -30,14 +31,12 @@ HANDLE = {"publication_id": PUBLICATION}
 
 @pytest.fixture
 async def at(tmp_path: Path) -> AsyncIterator[Alone]:
-    async with alone(WebhookFake, tmp_path) as found:
+    async with alone(WebhookFake, tmp_path, PUBLISHER, OPTIONS, facts=WHOLE) as found:
         yield found
 
 
 def fake(at: Alone) -> WebhookFake:
-    found = at.network.fakes["webhook"]
-    assert isinstance(found, WebhookFake)
-    return found
+    return at.fake_of(WebhookFake)
 
 
 def _post(at: Alone) -> Post:
@@ -92,9 +91,9 @@ async def test_one_that_is_shown_later_is_asked_about(at: Alone) -> None:
 async def test_a_receiver_that_cannot_be_asked_leaves_it_open(at: Alone) -> None:
     options = OPTIONS.model_copy(update={"can_be_asked": False})
     handle = await _upload(at)
-    calls = len(at.calls())
+    calls = len(at.network.calls)
     assert (await PUBLISHER.ask(_post(at), handle, options, at.context())).answer is Answer.UNKNOWN
-    assert len(at.calls()) == calls
+    assert len(at.network.calls) == calls
 
 
 async def test_connecting_proves_the_secret(at: Alone) -> None:

@@ -6,8 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.integration.publishing.lone_context import FixedAccess
-from tests.platforms.alone import Alone, alone
+from tests.platforms.alone import WHOLE, Alone, SameToken, alone
 from tests.platforms.cases.x import CASES
 from tests.platforms.world import approve, connect, open_platform, settle
 
@@ -34,31 +33,16 @@ OPTIONS = XOptions()
 THREE_SEGMENTS = 9_000_000
 
 
-class SameToken(FixedAccess):
-    """Renewing brings the same one."""
-
-    async def token(self, renew: Any, refused: str | None) -> str:
-        del renew, refused
-        return self.kept
-
-
 @pytest.fixture
 async def at(tmp_path: Path) -> AsyncIterator[Alone]:
-    async with alone(XFake, tmp_path) as found:
-        found.access = SameToken(fake(found).desk.issue(x.ACCOUNT, x.SCOPES)["access_token"])
-        found.account = {"id": x.ACCOUNT, "username": x.USERNAME}
+    account = {"id": x.ACCOUNT, "username": x.USERNAME}
+    async with alone(XFake, tmp_path, PUBLISHER, OPTIONS, account=account, access=SameToken(), facts=WHOLE) as found:
+        found.access.kept = fake(found).desk.issue(x.ACCOUNT, x.SCOPES)["access_token"]
         yield found
 
 
 def fake(at: Alone) -> XFake:
-    found = at.network.fakes["x"]
-    assert isinstance(found, XFake)
-    return found
-
-
-async def publish(at: Alone, **changes: Any) -> Published:
-    post, context = at.post(**changes), at.context()
-    return await PUBLISHER.publish(post, await PUBLISHER.upload(post, OPTIONS, context), OPTIONS, context)
+    return at.fake_of(XFake)
 
 
 # ---- the way to being public ------------------------------------------------------------------------------
@@ -86,7 +70,7 @@ async def test_nothing_is_public_before_the_call_and_everything_arrives(at: Alon
 
 
 async def test_defaults_are_not_sent(at: Alone) -> None:
-    await publish(at)
+    await at.published()
     (shown,) = fake(at).public_posts()
     assert not {"made_with_ai", "paid_partnership", "reply_settings"} & set(shown.extra)
 
@@ -94,13 +78,13 @@ async def test_defaults_are_not_sent(at: Alone) -> None:
 async def test_captions_that_x_does_not_take_are_a_warning(at: Alone) -> None:
     problem = {"detail": "no subtitles at all", "title": "Invalid Request"}
     at.network.faults.append(Fault("answer", "media/subtitles", status=400, body=problem))
-    published = await publish(at)
+    published = await at.published()
     assert published.warning == "without captions: X answered 400: no subtitles at all"
     assert len(fake(at).public_posts()) == 1
 
 
 async def test_captions_of_another_type_are_a_warning(at: Alone, tmp_path: Path) -> None:
-    published = await publish(at, captions=tmp_path / "captions.ass")
+    published = await at.published(captions=tmp_path / "captions.ass")
     assert published.warning == "X takes no captions of the type .ass"
 
 
@@ -108,7 +92,7 @@ async def test_a_protected_account_is_told(at: Alone) -> None:
     at.account = {**at.account, "protected": True}
     (warning,) = await PUBLISHER.check(at.post(), OPTIONS, at.context())
     assert (warning.code, warning.severity) == ("protected", Severity.WARNING)
-    assert (await publish(at)).warning == "the account is protected: only its followers see the post"
+    assert (await at.published()).warning == "the account is protected: only its followers see the post"
 
 
 async def test_a_video_that_cannot_be_processed_fails_with_the_reason(at: Alone) -> None:
@@ -120,19 +104,11 @@ async def test_a_video_that_cannot_be_processed_fails_with_the_reason(at: Alone)
 # ---- going on after an interruption -------------------------------------------------------------------------
 
 
-async def interrupted(at: Alone, fault: Fault) -> Any:
-    at.network.faults.append(fault)
-    with pytest.raises(RetryableError):
-        await PUBLISHER.upload(at.post(THREE_SEGMENTS), OPTIONS, at.context())
-    at.network.calls.clear()
-    return at.handles[-1]
-
-
 # Calls: 1 initialize, 2-4 append, 5 finalize, 6-7 status, 8-11 captions.
 @pytest.mark.parametrize("kind", ["before", "after"])
 @pytest.mark.parametrize(("number", "segments"), [(3, 2), (4, 1), (5, 0), (6, 0), (9, 0)])
 async def test_an_interrupted_upload_goes_on(at: Alone, kind: Any, number: int, segments: int) -> None:
-    handle = await interrupted(at, Fault(kind, number=number))
+    handle = await at.interrupted(Fault(kind, number=number), at.post(THREE_SEGMENTS))
     post, context = at.post(THREE_SEGMENTS, captions=None), at.context(handle)
     resumed = await PUBLISHER.upload(post, OPTIONS, context)
     assert resumed["media_id"] == handle["media_id"]
@@ -146,11 +122,15 @@ async def test_what_was_uploaded_ahead_is_only_looked_at(at: Alone) -> None:
     staged = await PUBLISHER.upload(at.post(), OPTIONS, at.context())
     at.network.calls.clear()
     handle = await PUBLISHER.upload(at.post(), OPTIONS, at.context(staged))
-    assert (at.calls(), handle) == (["GET api.x.com/2/media/upload"], {**staged, "expires_at": handle["expires_at"]})
+    assert ([call.text for call in at.network.calls], handle) == (
+        ["GET api.x.com/2/media/upload"],
+        {**staged, "expires_at": handle["expires_at"]},
+    )
 
 
 async def test_a_medium_whose_time_is_over_is_uploaded_anew_without_asking(at: Alone) -> None:
-    handle = {**await interrupted(at, Fault("before", number=4)), "expires_at": "2020-01-01T00:00:00+00:00"}
+    handle = await at.interrupted(Fault("before", number=4), at.post(THREE_SEGMENTS))
+    handle = {**handle, "expires_at": "2020-01-01T00:00:00+00:00"}
     anew = await PUBLISHER.upload(at.post(THREE_SEGMENTS, captions=None), OPTIONS, at.context(handle))
     assert anew["media_id"] != handle["media_id"]
     assert len(at.calls("append")) == 3
@@ -158,7 +138,7 @@ async def test_a_medium_whose_time_is_over_is_uploaded_anew_without_asking(at: A
 
 @pytest.mark.parametrize("number", [4, 5, 6])
 async def test_a_medium_that_x_does_not_know_any_more_is_uploaded_anew(at: Alone, number: int) -> None:
-    handle = await interrupted(at, Fault("before", number=number))
+    handle = await at.interrupted(Fault("before", number=number), at.post(THREE_SEGMENTS))
     fake(at).media.clear()
     anew = await PUBLISHER.upload(at.post(THREE_SEGMENTS, captions=None), OPTIONS, at.context(handle))
     assert anew["media_id"] != handle["media_id"]
@@ -219,7 +199,7 @@ async def test_a_post_that_is_listed_late_becomes_unknown_in_the_ledger(tmp_path
 
 
 async def test_the_same_text_as_an_old_post_ends_with_the_reason(at: Alone) -> None:
-    await publish(at)
+    await at.published()
     (old,) = fake(at).posts.values()
     old.at -= 7 * 86_400
     post, context = at.post(), at.context()
@@ -230,7 +210,7 @@ async def test_the_same_text_as_an_old_post_ends_with_the_reason(at: Alone) -> N
 
 
 async def test_a_duplicate_that_cannot_be_looked_up_is_in_doubt(at: Alone) -> None:
-    await publish(at)
+    await at.published()
     post, context = at.post(), at.context()
     handle = await PUBLISHER.upload(post, OPTIONS, context)
     at.network.faults.append(Fault("answer", "GET .*/tweets", status=402, body=problem("CreditsDepleted")))
@@ -420,7 +400,7 @@ async def test_a_missing_right_is_said(at: Alone) -> None:
 
 
 async def test_deleting_takes_it_away(at: Alone) -> None:
-    published = await publish(at)
+    published = await at.published()
     await PUBLISHER.delete(published.external_id, OPTIONS, at.context())
     assert not fake(at).posts
     with pytest.raises(PermanentError, match="Could not find tweet"):
@@ -431,7 +411,7 @@ async def test_deleting_takes_it_away(at: Alone) -> None:
 
 
 async def test_the_fake_refuses_the_same_text_and_videos_that_are_not_ready(at: Alone) -> None:
-    await publish(at)
+    await at.published()
     post, context = at.post(), at.context()
     handle = await PUBLISHER.upload(post, OPTIONS, context)
     fake(at).media[handle["media_id"]].state = "in_progress"

@@ -1,13 +1,14 @@
 """The YouTube publisher by itself against its fake: one channel, one post, a context for each attempt."""
 
-import hashlib
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from tests.integration.publishing.lone_context import FixedAccess, context_of
+import httpx
+from tests.integration.publishing.lone_context import FixedAccess, client_of, context_of
+from tests.platforms.posts import keep, post_of
 from tests.platforms.world import HastyClock
 
 from video_manager.domain.model import derived_id
@@ -27,6 +28,7 @@ THUMBNAIL = r"^POST .*/thumbnails/set"
 CAPTIONS = r"^POST .*/captions"
 LIST = r"^GET .*/youtube/v3/videos"
 MIB = 2**20
+CAPTIONS_TEXT = "WEBVTT\n\n00:00.000 --> 00:01.000\nGrüße\n".encode()
 
 
 def google_error(status: int, reason: str, message: str = "Google's own words.") -> Fault:
@@ -67,9 +69,8 @@ class Attempt:
 @dataclass
 class Alone:
     root: Path
-    gateway: str
+    http: httpx.AsyncClient
     network: FakeNetwork
-    contexts: list[PublisherContext] = field(default_factory=list)
 
     @property
     def fake(self) -> fakes.YouTubeFake:
@@ -81,35 +82,21 @@ class Alone:
         return str(self.fake.desk.issue(fakes.CHANNEL, scopes or (fakes.FORCE_SSL,))["access_token"])
 
     def attempt(self, earlier: Handle | None = None, *, scopes: tuple[str, ...] = (), **facts: Any) -> Attempt:
-        access = RenewedAccess(self.token(*scopes))
-        handles: list[Handle] = []
-
-        async def save(handle: Handle) -> None:
-            handles.append(handle)
-
+        access, handles = RenewedAccess(self.token(*scopes)), list[Handle]()
         account = {"id": fakes.CHANNEL, "uploads": fakes.UPLOADS, "long_uploads": "allowed", **facts}
         context = context_of(
-            self.root, save_handle=save, gateway=self.gateway, account=account, earlier=earlier, access=access,
+            self.root, self.http, save_handle=keep(handles), account=account, earlier=earlier, access=access,
             clock=HastyClock(),
         )  # fmt: skip
-        self.contexts.append(context)
         return Attempt(context, access, handles)
 
     def post(self, size: int = 300_000, extra: Mapping[str, Any] | None = None, **changes: Any) -> Post:
         """With a thumbnail and captions."""
-        video, image, captions = (self.root / name for name in ("video.mp4", "thumbnail.jpg", "captions.vtt"))
-        content = (b"MP4 DATA" * (size // 8 + 1))[:size]
-        video.write_bytes(content)
-        image.write_bytes(b"JPEG" * 100)
-        captions.write_text("WEBVTT\n\n00:00.000 --> 00:01.000\nGrüße\n", encoding="utf-8")
         facts: dict[str, Any] = {
-            "publication_id": derived_id("publication", "1"), "video_id": "v1", "version": 1, "title": TITLE,
-            "description": "Am Meer.", "tags": ("meer", "sommer"), "language": "de", "video": video,
-            "video_sha256": hashlib.sha256(content).hexdigest(), "thumbnail": image, "thumbnail_sha256": "b",
-            "captions": captions, "captions_sha256": "c", "duration_seconds": 20.0, "video_bytes": size,
-            "width": 1080, "height": 1920, "extra": dict(extra or {}),
+            "publication_id": derived_id("publication", "1"), "thumbnail": b"JPEG" * 100, "thumbnail_sha256": "b",
+            "captions": CAPTIONS_TEXT, "captions_sha256": "c", "extra": dict(extra or {}),
         }  # fmt: skip
-        return Post(**{**facts, **changes})
+        return post_of(self.root, size, **{**facts, **changes})
 
     async def published(self, post: Post | None = None) -> Published:
         """From nothing to published, in one attempt."""
@@ -135,7 +122,5 @@ class Alone:
 async def alone(root: Path) -> AsyncIterator[Alone]:
     network = FakeNetwork([fakes.YouTubeFake])
     with served(network) as gateway:
-        here = Alone(root, gateway, network)
-        yield here
-        for context in here.contexts:
-            await context.http.aclose()
+        async with client_of(gateway) as http:
+            yield Alone(root, http, network)

@@ -1,26 +1,12 @@
-from collections.abc import AsyncIterator, Iterator
-from pathlib import Path
+from collections.abc import AsyncIterator
 
 import pytest
+from tests.contract.backend_fixtures import fixtures_of
 from tests.contract.documents.backends import BACKENDS, THINGS, Backend
 
 from video_manager.ports import DocumentStore
 
-
-@pytest.fixture(params=sorted(BACKENDS))
-def backend_name(request: pytest.FixtureRequest) -> str:
-    return str(request.param)
-
-
-@pytest.fixture
-def backend(backend_name: str) -> Backend:
-    return BACKENDS[backend_name]
-
-
-@pytest.fixture
-def place(backend: Backend, tmp_path: Path) -> Iterator[str]:
-    with backend.place(tmp_path) as place:
-        yield place
+backend_name, backend, place = fixtures_of(BACKENDS)
 
 
 @pytest.fixture

@@ -37,17 +37,18 @@ class FixedAccess:
         self.spent.append((quota, cost))
 
 
-def context_of(
-    folder: Path, progress: Progress | None = None, published: Path | None = None,
-    save_handle: Callable[[Handle], Awaitable[None]] = refuse_handle, *, gateway: str | None = None,
-    account: Mapping[str, Any] | None = None, earlier: Handle | None = None, access: FixedAccess | None = None,
-    clock: Clock | None = None,
-) -> PublishingContext:  # fmt: skip
+def client_of(gateway: str | None = None) -> httpx.AsyncClient:
+    """What publishers call platforms with; whoever asks for it closes it."""
     transport = OutboundTransport(allow_private=True, setting="(a test)", gateway=gateway)
-    around = Surroundings(
-        httpx.AsyncClient(transport=transport, timeout=20.0, trust_env=False), clock or SystemClock(), _no_site(),
-        published or folder,
-    )  # fmt: skip
+    return httpx.AsyncClient(transport=transport, timeout=20.0, trust_env=False)
+
+
+def context_of(
+    folder: Path, http: httpx.AsyncClient, progress: Progress | None = None, published: Path | None = None,
+    save_handle: Callable[[Handle], Awaitable[None]] = refuse_handle, *, account: Mapping[str, Any] | None = None,
+    earlier: Handle | None = None, access: FixedAccess | None = None, clock: Clock | None = None,
+) -> PublishingContext:  # fmt: skip
+    around = Surroundings(http, clock or SystemClock(), _no_site(), published or folder)
     call = Call(folder, progress or Progress(), save_handle, earlier)
 
     async def renew(token: Token | None, _context: PublishingContext) -> Token:

@@ -4,11 +4,13 @@ import errno
 import json
 import os
 import shutil
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
-from tests.integration.publishing.lone_context import context_of
+from tests.integration.publishing.lone_context import client_of, context_of
 
 from video_manager.errors import ActionRequiredError, PermanentError
 from video_manager.plugins.api import Answer, Handle, Post
@@ -19,14 +21,14 @@ OPTIONS = FolderOptions(path="")
 
 
 class Case:
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, http: httpx.AsyncClient) -> None:
         self.folder = root / "published"
         self.handle: Handle = {}
         self.progress = Progress()
         self.publisher = FolderPublisher()
         self.video = root / "video.mp4"
         self.video.write_bytes(b"x" * 10_000_000)
-        self.context = context_of(root, self.progress, self.folder, self._save)
+        self.context = context_of(root, http, self.progress, self.folder, self._save)
 
     async def _save(self, handle: Handle) -> None:
         self.handle = handle
@@ -53,8 +55,9 @@ class Case:
 
 
 @pytest.fixture
-def case(tmp_path: Path) -> Case:
-    return Case(tmp_path)
+async def case(tmp_path: Path) -> AsyncIterator[Case]:
+    async with client_of() as http:
+        yield Case(tmp_path, http)
 
 
 async def test_nothing_is_seen_before_it_is_published(case: Case) -> None:
