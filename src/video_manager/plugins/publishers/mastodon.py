@@ -15,7 +15,7 @@ from typing import Any, ClassVar, Literal
 from pydantic import Field, field_validator
 
 from video_manager.domain.video import Finding
-from video_manager.errors import ActionRequiredError, NotPublished, PermanentError, RetryableError
+from video_manager.errors import ActionRequiredError, NotPublished, PermanentError, RetryableError, StillUploaded
 from video_manager.plugins.api import (
     Account,
     Answer,
@@ -153,7 +153,7 @@ class MastodonPublisher(Publisher[MastodonOptions]):
             made = read(await mastodon.call("POST", "/api/v1/statuses", json=status, headers=key, publishes=True))
         except NotPublished as refused:
             if isinstance(refused.cause, PermanentError) and await _is_processing(mastodon, handle["media_id"]):
-                raise NotPublished(RetryableError(refused.cause.detail)) from refused
+                raise NotPublished(StillUploaded(refused.cause.detail)) from refused
             raise
         return _published(made, chosen.visibility)
 
