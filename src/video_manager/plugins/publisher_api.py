@@ -274,7 +274,7 @@ class Publisher(Plugin, ABC, Generic[OptionsT]):
 
     def sign_in_server(self, options: OptionsT, context: PublisherContext) -> SignInServer:
         """Only where the publisher `registers_apps`."""
-        raise NotImplementedError(f"{self.name} registers no apps")
+        raise TypeError(f"{self.name} registers no apps")
 
     async def accounts(self, options: OptionsT, context: PublisherContext) -> tuple[Account, ...]:
         """The accounts that the person who has just signed in may choose from."""

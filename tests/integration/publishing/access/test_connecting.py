@@ -143,6 +143,9 @@ async def test_after_ten_minutes_it_is_too_late(web: Web, clock: SkippingClock, 
         ("error=server_error&error_description=<b>down</b>" + "x" * 3000, "Deskgram refused: server_error <b>down</b>"),
         ("", "sent nothing back"),
         ("code=invented", "refused the connection: invalid_grant"),
+        ("iss=https://evil.example&code=stolen", "is not Deskgram's but that of 'https://evil.example'"),
+        ("iss=https://evil.example&error=access_denied", "is not Deskgram's but that of 'https://evil.example'"),
+        ("iss=https://desk.invalid&error=access_denied", "access was not granted at Deskgram"),
     ],
 )
 async def test_what_the_platform_sends_back_instead_is_told(web: Web, query: str, said: str) -> None:

@@ -10,12 +10,12 @@ import httpx
 import pytest
 from tests.fakes.desk_publisher import DeskOptions, DeskPublisher
 from tests.integration.publishing.access.access_world import vault_of
-from tests.integration.publishing.access.web import APP, Web, web_of
+from tests.integration.publishing.access.web import APP, BASE, Web, web_of
 from tests.integration.publishing.conftest import World, open_world
 from tests.servers.oauth_server import OAuthServer
 from tests.services import private_server
 
-from video_manager.plugins.api import Account, OAuth, PublisherContext
+from video_manager.plugins.api import Account, OAuth, OAuthApp, PublisherContext
 from video_manager.plugins.platform_http import Api
 
 
@@ -36,6 +36,48 @@ class StandardPublisher(DeskPublisher):
         return (Account(name=person["sub"], id=person["sub"]),)
 
 
+class ServedOptions(DeskOptions):
+    server: str
+
+
+class Served:
+    """A SignInServer: what the real server says of itself. It knows every app, and registers none."""
+
+    def __init__(self, way: OAuth, server: str, http: httpx.AsyncClient) -> None:
+        self._way, self._server, self._http = way, server, http
+
+    async def described(self) -> OAuth:
+        said = (await self._http.get(f"{self._server}/.well-known/openid-configuration")).json()
+        assert httpx.URL(said["token_endpoint"]).path == httpx.URL(self._way.token_url).path
+        pkce = "S256" in said["code_challenge_methods_supported"]
+        return replace(self._way, pkce=pkce, issuer=said["issuer"], names_issuer=True)
+
+    async def register(self, redirect_url: str) -> OAuthApp:
+        return OAuthApp(f"registered for {redirect_url}", "a-secret")
+
+    async def knows(self, app: OAuthApp) -> bool:
+        return app.client_secret == "a-secret"
+
+
+class ServedPublisher(StandardPublisher):
+    """Of a server that the options name."""
+
+    name: ClassVar[str] = "served"
+    Options: ClassVar[type[DeskOptions]] = ServedOptions
+    registers_apps: ClassVar[bool] = True
+
+    def oauth_at(self, options: DeskOptions) -> OAuth | None:
+        server = getattr(options, "server", "")
+        return self.oauth and replace(
+            self.oauth, authorize_url=f"{server}/authorize", token_url=f"{server}/token", pkce=False
+        )  # fmt: skip
+
+    def sign_in_server(self, options: DeskOptions, context: PublisherContext) -> Served:
+        way = self.oauth_at(options)
+        assert way is not None
+        return Served(way, getattr(options, "server", ""), context.http)
+
+
 @pytest.fixture
 async def world(tmp_path: Path, server: OAuthServer, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[World]:
     assert DeskPublisher.oauth is not None
@@ -46,15 +88,15 @@ async def world(tmp_path: Path, server: OAuthServer, monkeypatch: pytest.MonkeyP
     )  # fmt: skip
     monkeypatch.setattr(StandardPublisher, "oauth", oauth)
     monkeypatch.setattr(StandardPublisher, "issuer", server.url)
-    async with open_world(tmp_path, plugins=[StandardPublisher], allow_private=True) as opened:
+    async with open_world(tmp_path, plugins=[StandardPublisher, ServedPublisher], allow_private=True) as opened:
         yield opened
 
 
-async def come_back(web: Web, begun: dict[str, str]) -> None:
+async def come_back(web: Web, begun: dict[str, str], **more: str) -> None:
     async with httpx.AsyncClient(trust_env=False) as browser:
         answer = await browser.get(begun["authorize_url"])
     assert answer.status_code == 302, answer.text
-    back = httpx.URL(answer.headers["location"])
+    back = httpx.URL(answer.headers["location"]).copy_merge_params(more)
     assert (await web.come_back(back.raw_path.decode())).status_code == 303
 
 
@@ -98,3 +140,34 @@ async def test_a_verifier_that_is_not_ours_is_refused_by_the_server(world: World
     failed = await web.connection(begun["id"])
     assert failed["state"] == "failed"
     assert failed["error"]
+
+
+async def test_a_server_of_ones_own_choosing_with_an_app_of_its_own(world: World, server: OAuthServer) -> None:
+    web = web_of(world, "served")
+    options = {"server": server.url}
+    lines = len(server.log_lines())
+    wrong = await web.begin(options=options)
+    await come_back(web, wrong, iss="http://another.invalid")
+    assert "begin again" in (await web.connection(wrong["id"]))["error"]
+    silent = await web.begin(options=options)
+    await come_back(web, silent)
+    assert "does not say" in (await web.connection(silent["id"]))["error"]
+    assert len(server.log_lines()) == lines, "their codes were not exchanged"
+    begun = await web.begin(options=options)
+    assert "code_challenge=" in begun["authorize_url"]
+    issuer = (await world.publishing.http.get(f"{server.url}/.well-known/openid-configuration")).json()["issuer"]
+    await come_back(web, begun, iss=issuer)
+    ready = await web.connection(begun["id"])
+    assert (ready["state"], ready["error"]) == ("ready", None)
+    body = {"platform": "served", "name": "John", "connection": begun["id"]}
+    channel = (await web.http.post("/channels", json=body)).json()
+    vault = vault_of(world)
+    before = await vault.get(channel["id"])
+    assert before.app == OAuthApp(f"registered for {BASE}/oauth/served/callback", "a-secret")
+    await vault.change(channel["id"], lambda row: row.with_(renew_at=datetime.now(UTC)))
+    await world.publishing.keeper.tick()
+    after = await vault.get(channel["id"])
+    assert before.token is not None
+    assert after.token is not None
+    assert after.token.refresh != before.token.refresh  # the access token names the second it was made in
+    assert after.app == before.app
