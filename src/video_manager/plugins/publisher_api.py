@@ -274,6 +274,7 @@ class Publisher(Plugin, ABC, Generic[OptionsT]):
 
     def sign_in_server(self, options: OptionsT, context: PublisherContext) -> SignInServer:
         """Only where the publisher `registers_apps`."""
+        del options, context
         raise TypeError(f"{self.name} registers no apps")
 
     async def accounts(self, options: OptionsT, context: PublisherContext) -> tuple[Account, ...]:
