@@ -16,6 +16,7 @@ from tests.e2e.conftest import DESKTOP, RunningSystem, collect_faults, laptop, o
 from tests.fakes import desk_publisher
 from tests.fakes.desk_platform import DeskFake
 
+from video_manager.fakes import mastodon
 from video_manager.fakes.desk import Desk
 from video_manager.fakes.network import FakeNetwork
 from video_manager.fakes.serving import served
@@ -37,7 +38,7 @@ def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
     plugins = folder / "plugins"
     plugins.mkdir()
     shutil.copy(desk_publisher.__file__, plugins)
-    network = FakeNetwork([DeskFake])
+    network = FakeNetwork([DeskFake, mastodon.MastodonFake])
     fake = network.fakes["deskgram"]
     assert isinstance(fake, DeskFake)
     with (
@@ -63,6 +64,43 @@ def test_connecting_and_connecting_again(
     from_the_command_line(page, scene)
     # The fake platforms have no icon for the browser's tab.
     assert [fault for fault in faults if "502" not in fault] == []
+
+
+def test_a_mastodon_server_is_signed_in_at_by_its_name(
+    scene: Scene, browser: Browser, pictures: Path, faults: list[str]
+) -> None:  # fmt: skip
+    """Wrong at first; an access token is the other way, and connects without leaving the page."""
+    page = open_context(browser, DESKTOP).new_page()
+    collect_faults(page, faults)
+    sign_in(page, scene.system)
+    page.goto(f"{scene.system.url}/channels")
+    dialog = new_mastodon(page)
+    dialog.get_by_label("Server").fill("@me@mastodon.example")
+    dialog.get_by_role("button", name="Sign in at Mastodon").click()
+    expect(dialog.get_by_text("Must be the address of a server")).to_be_visible()
+    dialog.get_by_label("Server").fill(mastodon.HOST)
+    dialog.get_by_role("button", name="Sign in at Mastodon").click()
+    page.locator(f"#allow-{mastodon.ACCOUNT}").click()
+    choice = page.get_by_role("dialog", name="Mastodon: your account")
+    expect(choice.get_by_text(f"@demo@{mastodon.HOST}")).to_be_visible()
+    choice.get_by_label("Name", exact=True).fill("Signed in")
+    choice.get_by_role("button", name="Save the channel").click()
+    expect(page.locator("article").filter(has_text="Signed in").get_by_text("Active")).to_be_visible()
+    dialog = new_mastodon(page)
+    dialog.get_by_label("Name", exact=True).fill("By a token")
+    dialog.get_by_label("Server").fill(f"https://{mastodon.HOST}")
+    dialog.get_by_text("Without signing in: an access token").click()
+    dialog.get_by_label("Access token", exact=True).fill(mastodon.TOKEN)
+    page.screenshot(path=pictures / "mastodon-token.png")
+    dialog.get_by_role("button", name="Connect", exact=True).click()
+    expect(page.locator("article").filter(has_text="By a token").get_by_text("Active")).to_be_visible()
+    assert [fault for fault in faults if "502" not in fault] == []
+
+
+def new_mastodon(page: Page) -> Locator:
+    page.get_by_role("button", name="Add a channel").click()
+    page.locator(".vm-option").filter(has_text="Mastodon").click()
+    return page.get_by_role("dialog", name="New channel: Mastodon")
 
 
 def card(page: Page) -> Locator:
