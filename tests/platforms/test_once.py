@@ -78,7 +78,7 @@ async def test_a_lost_answer_never_publishes_twice(case: Case, pattern: str, act
 @pytest.mark.parametrize("profile", ["cluster"], indirect=True)
 @pytest.mark.usefixtures("profile")
 async def test_two_uploaders_at_once_publish_each_once(tmp_path: Path) -> None:
-    """Telegram makes as many posts as it is asked for. Two uploads of a process at once are one too few for the gate."""
+    """Telegram makes as many posts as it is asked for. Two uploads of a process at once are too few for the gate."""
     case = CASES["telegram, staged"]
     gate = Gate([case.fake], "sendVideo", calls=PublishingRules.slots + 1)
     for ended in await race(tmp_path, case, uploaders=2, publications=16, network=gate):

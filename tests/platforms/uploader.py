@@ -4,12 +4,14 @@ importing everything takes 2 s of a processor and hundreds are started. tests/pl
 """
 
 import asyncio
+import gc
 import json
 import os
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from tests.integration.publishing.conftest import registry_of
 from tests.platforms.world import open_platform, settle
 
 from video_manager.settings import Settings
@@ -43,6 +45,8 @@ def forked(root: str, gateway: str, ids: Sequence[str], environment: Mapping[str
 
 def main() -> None:
     """Each line of stdin asks for a process, or for the exit code of one that has ended."""
+    registry_of()
+    gc.freeze()  # what is here now is shared by all
     for line in sys.stdin:
         asked = json.loads(line)
         answer = forked(*asked) if isinstance(asked, list) else os.waitpid(asked, 0)[1]

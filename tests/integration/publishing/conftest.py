@@ -1,6 +1,7 @@
 """Publishing on the real stores of a profile (the laptop's, unless the environment says otherwise), and the real folder
 and site publishers."""
 
+import functools
 import hashlib
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -109,6 +110,12 @@ def message(body: Body, subject: str) -> Envelope:
     return envelope(body, source="manager", subject=subject, id_from=(subject, body.message_type()))
 
 
+@functools.cache  # describing all options takes longer than all else that opening does
+def registry_of(*plugins: type[Plugin]) -> Registry:
+    """The publishers and collectors that come along, and these."""
+    return Registry([*PUBLISHERS, *COLLECTORS, *plugins])
+
+
 @asynccontextmanager
 async def open_world(
     root: Path, *, clock: Clock | None = None, checkpoint: Checkpoint = ignore_checkpoint,
@@ -128,7 +135,7 @@ async def open_world(
         documents, files = await open_stores(settings, stack)
         bus = await open_bus(settings, stack)
         publishing = build_publishing(
-            documents, files, Registry([*PUBLISHERS, *COLLECTORS, *plugins]), bus, clock or SystemClock(),
+            documents, files, registry_of(*plugins), bus, clock or SystemClock(),
             settings=rules_here, work_folder=WorkFolders(root / "work").open, checkpoint=checkpoint,
         )  # fmt: skip
         stack.push_async_callback(publishing.stop)
