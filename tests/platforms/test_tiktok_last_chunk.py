@@ -11,6 +11,7 @@ from tests.platforms.tiktok_alone import OPTIONS, PUBLISHER, THREE_CHUNKS, alone
 from tests.platforms.world import approve, connect, open_platform, settle
 
 from video_manager.domain.publication import PublicationState
+from video_manager.errors import RetryableError
 from video_manager.fakes import tiktok
 from video_manager.fakes.network import FakeNetwork, Fault
 from video_manager.fakes.serving import served
@@ -89,10 +90,31 @@ async def test_it_is_gone_on_with_as_long_as_its_address_lives(at: Alone) -> Non
     await published_by(at, {**handle, "expires_at": soon})
 
 
-async def test_another_mode_changes_nothing_for_one_that_may_have_been_sent(at: Alone) -> None:
+async def test_whoever_chose_another_mode_gets_it(at: Alone) -> None:
     handle = await PUBLISHER.upload(at.post(THREE_CHUNKS), OPTIONS, at.context())
-    again = await PUBLISHER.upload(at.post(THREE_CHUNKS), TikTokOptions(mode="inbox"), at.context(handle))
-    assert again == handle
+    drafts = TikTokOptions(mode="inbox")
+    again = await PUBLISHER.upload(at.post(THREE_CHUNKS), drafts, at.context(handle))
+    assert (again["mode"], again["publish_id"] != handle["publish_id"]) == ("inbox", True)
+    await land(at, handle)
+    assert (await PUBLISHER.upload(at.post(THREE_CHUNKS), drafts, at.context(handle)))["arrived"]
+
+
+async def test_one_that_may_be_on_its_way_is_not_given_up_when_its_address_refuses_it_again(at: Alone) -> None:
+    handle = await PUBLISHER.upload(at.post(THREE_CHUNKS), OPTIONS, at.context())
+    post, context = at.post(THREE_CHUNKS), at.context(handle)
+    again = await PUBLISHER.upload(post, OPTIONS, context)
+    at.network.faults.append(Fault("answer", "PUT", status=416))
+    with pytest.raises(RetryableError):  # not NotPublished: it is asked about, and gone on with
+        await PUBLISHER.publish(post, again, OPTIONS, context)
+    await published_by(at, handle)
+
+
+async def test_what_we_know_of_its_parts_counts_more_than_what_tiktok_says_late(at: Alone) -> None:
+    handle = await PUBLISHER.upload(at.post(THREE_CHUNKS), OPTIONS, at.context())
+    late = {"status": "PROCESSING_UPLOAD", "uploaded_bytes": handle["chunk_bytes"]}
+    body = {"data": late, "error": {"code": "ok", "message": ""}}
+    at.network.faults.append(Fault("answer", "status", status=200, body=body))
+    await published_by(at, handle)
 
 
 async def test_a_post_that_tiktok_gave_up_on_is_begun_anew(at: Alone) -> None:

@@ -15,7 +15,7 @@ from typing import Any, ClassVar, Literal
 from pydantic import Field
 
 from video_manager.domain.video import Finding, Severity
-from video_manager.errors import NotPublished, PermanentError
+from video_manager.errors import NotPublished, PermanentError, RetryableError
 from video_manager.plugins.api import (
     Account,
     Asked,
@@ -42,7 +42,7 @@ FRAME_RATES = (23, 60)
 ADDRESS_SECONDS = 3600.0
 """An upload address lives so long."""
 SPARE_SECONDS = 300.0
-"""An address that has less left is not gone on with, unless only the last chunk is missing."""
+"""An address that has less left is not gone on with, unless it is `ready`: only the last chunk is missing."""
 
 CREATOR, POSTS = "questions about the creator a minute", "posts a minute"
 MINUTE = timedelta(minutes=1)
@@ -154,7 +154,7 @@ class TikTokPublisher(Publisher[TikTokOptions]):
             handle = await _begun(tiktok, post, options, context)
             await context.save_handle(handle)
             await _send(tiktok, post, handle, 0, context)
-        return handle
+        return {**handle, "ready": True}
 
     async def publish(self, post: Post, handle: Handle, options: TikTokOptions, context: PublisherContext) -> Published:
         tiktok, chunks = TikTok(context), _chunks(handle)
@@ -164,9 +164,12 @@ class TikTokPublisher(Publisher[TikTokOptions]):
                     handle["upload_url"], chunks, chunks.count - 1, post.video, post.video_type, publishes=True
                 )
         except NotPublished as refused:
-            # The address takes it once: perhaps an earlier try had sent it after all.
-            is_gone = isinstance(refused.cause, AddressGone)
-            if not is_gone or answer_of(await status_of(tiktok, handle), handle).still_uploaded:
+            if not isinstance(refused.cause, AddressGone):
+                raise
+            # The address takes it once: perhaps an earlier try had sent it after all, or it is still on its way.
+            if answer_of(await status_of(tiktok, handle), handle).still_uploaded:
+                if (context.earlier or {}).get("publish_id") == handle["publish_id"]:
+                    raise RetryableError(refused.detail) from refused
                 raise
         return await seen(tiktok, handle, context)
 
@@ -266,25 +269,29 @@ def _post_info(post: Post, options: TikTokOptions, creator: dict[str, Any]) -> d
 async def _resumed(
     tiktok: TikTok, options: TikTokOptions, context: PublisherContext
 ) -> tuple[dict[str, Any], int]:  # fmt: skip
-    """The upload of the attempt before, and how many of its chunks TikTok has; empty: a new one has to begin. That one
-    never is where a post may still come of the other: where only its last chunk is missing, it is gone on with."""
+    """The upload of the attempt before, and how many of its chunks TikTok has; empty: a new one has to begin. Of one
+    that was `ready` the last chunk may have been sent: no other is begun while its address lives, so that there is one
+    post at most. (Of a draft and a post in two modes, only one is public.)"""
     handle = dict(context.earlier or {})
     if not handle:
         return {}, 0
     try:
         status = await status_of(tiktok, handle)
     except PermanentError:  # TikTok knows nothing of it any more
-        return {}, 0
+        status = {"status": "FAILED"}
     state, arrived = status.get("status"), int(status.get("uploaded_bytes") or 0)
     if state == "FAILED":
         return {}, 0
     if state != "PROCESSING_UPLOAD" or arrived >= handle["size_bytes"]:
         return {**handle, "arrived": True}, handle["chunks"]  # a last chunk that was believed to be lost has come
     left = (datetime.fromisoformat(handle["expires_at"]) - context.now()).total_seconds()
-    (done, rest), last = divmod(arrived, handle["chunk_bytes"]), handle["chunks"] - 1
-    if done < last and (rest or left < SPARE_SECONDS or handle["mode"] != options.mode):
+    if left <= 0 or handle["mode"] != options.mode:
         return {}, 0
-    return (handle, min(done, last)) if left > 0 else ({}, 0)
+    if handle.get("ready"):
+        return handle, handle["chunks"] - 1
+    done, rest = divmod(arrived, handle["chunk_bytes"])
+    is_good = not rest and done < handle["chunks"] and left >= SPARE_SECONDS
+    return (handle, done) if is_good else ({}, 0)
 
 
 async def _send(tiktok: TikTok, post: Post, handle: Handle, done: int, context: PublisherContext) -> None:
