@@ -27,5 +27,7 @@ class Case:
     app: tuple[str, str] | None = None
     post_options: Mapping[str, Any] = field(default_factory=dict)
     video_bytes: int = 300_000
+    captions: bytes | None = None
+    """None: a file without a word."""
     patterns: tuple[str, ...] = ()
     """The calls that may make something public ("METHOD host/path"): their answers are lost one by one."""

@@ -94,8 +94,9 @@ async def approve(world: World, case: Case, number: int = 1, **metadata: Any) ->
     command = CreatePublication(
         publication_id=id, approval_id="a1", video_id=f"v{number}", version=1, channel_id=CHANNEL,
         metadata=Metadata(title=title_of(number), **{"description": "Am Meer.", "tags": ("meer", "sommer")} | metadata),
-        master=master, thumbnail=await world.store(MediaRole.THUMBNAIL), captions=await world.store(MediaRole.CAPTIONS),
-        approved_by="Rita", options=dict(case.post_options),
+        master=master, thumbnail=await world.store(MediaRole.THUMBNAIL),
+        captions=await world.store(MediaRole.CAPTIONS, case.captions), approved_by="Rita",
+        options=dict(case.post_options),
     )  # fmt: skip
     return await world.create(command)
 

@@ -20,6 +20,7 @@ from video_manager.domain.publication_attempts import (
     hand_back,
     held_up,
     is_early,
+    keep_upload,
     mark_absent,
     mark_pending,
     mark_unknown,
@@ -60,7 +61,7 @@ __all__ = [
     "Approved", "Attempt", "Channel", "Failure", "HistoryEntry", "Outcome", "Publication", "PublicationState",
     "Withdrawal", "arm", "asks", "await_platform", "awaits_platform", "begin_asking", "cancel", "claim", "create",
     "doubt", "entrust", "expire", "fail", "fill", "hand_back", "held_up", "instant_of", "is_early", "is_wanted_back",
-    "keep", "look_at", "mark_absent", "mark_pending", "mark_unknown", "may_be_taken_back", "postpone", "publish",
-    "renew", "require_action", "reschedule", "resolve", "retry", "save_handle", "stage", "take_back", "take_down",
-    "tombstone", "wait_for_another", "wait_for_limit", "withdraw",
+    "keep", "keep_upload", "look_at", "mark_absent", "mark_pending", "mark_unknown", "may_be_taken_back", "postpone",
+    "publish", "renew", "require_action", "reschedule", "resolve", "retry", "save_handle", "stage", "take_back",
+    "take_down", "tombstone", "wait_for_another", "wait_for_limit", "withdraw",
 ]  # fmt: skip

@@ -237,8 +237,13 @@ def doubt(
 
 def held_up(publication: Publication, number: int, tries: int, reason: str) -> Publication:
     """The attempt ended by a limit of the platform: no try is counted, and the next goes on with what is uploaded."""
+    return keep_upload(publication, number).with_(tries=tries, error=reason)
+
+
+def keep_upload(publication: Publication, number: int) -> Publication:
+    """What the attempt uploaded is still good: the next one goes on with it."""
     attempts = tuple(one.with_(reusable=True) if one.number == number else one for one in publication.attempts)
-    return publication.with_(attempts=attempts, tries=tries, error=reason)
+    return publication.with_(attempts=attempts)
 
 
 def begin_asking(publication: Publication, ask_again_at: Instant, now: Instant) -> Publication:

@@ -71,7 +71,8 @@ class Attempt(Frozen):
     ended_at: Instant | None = None
     outcome: Outcome | None = None
     reusable: bool = False
-    """Armed, and what was uploaded is still good: held up by a limit of the platform, or not public at its time."""
+    """Armed, and what was uploaded is still good: held up by a limit of the platform, not public at its time, or never
+    asked to be; the platform's publisher knows."""
     failure: Failure | None = None
     """What went wrong in the publishing call itself, for when the post turns out to be absent."""
     asked: bool = False

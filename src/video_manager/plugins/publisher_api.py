@@ -162,7 +162,8 @@ class PublisherContext(Context, Protocol):
     @property
     def earlier(self) -> Handle | None:
         """The handle of the attempt before this one, which ended without a post: what it uploaded can be gone on with.
-        None at the first attempt, and after the platform said that it knows nothing of it."""
+        None at the first attempt, and after the platform said that there is no post, unless it named a limit or what
+        was uploaded is known to be good (StillUploaded, `Asked.still_uploaded`)."""
         ...
 
     @property

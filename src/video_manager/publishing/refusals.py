@@ -42,7 +42,7 @@ def refused(
     absent = rules.mark_absent(doubtful, number, timedelta(0), retry_at, now)
     if limited:
         return rules.held_up(absent, number, publication.tries, text)
-    return _reusable(absent, number) if isinstance(cause, StillUploaded) else absent
+    return rules.keep_upload(absent, number) if isinstance(cause, StillUploaded) else absent
 
 
 def absent(
@@ -53,8 +53,4 @@ def absent(
     enough = publication.tries + 1 >= settings.max_tries
     retry_at = None if enough else now + settings.retry_delay(publication.tries)
     marked = rules.mark_absent(publication, number, trust_after, retry_at, now)
-    return _reusable(marked, number) if asked.still_uploaded else marked
-
-
-def _reusable(publication: Publication, number: int) -> Publication:
-    return rules.held_up(publication, number, publication.tries, publication.error or "")
+    return rules.keep_upload(marked, number) if asked.still_uploaded else marked

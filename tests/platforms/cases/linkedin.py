@@ -1,4 +1,4 @@
-"""LinkedIn: as a person and as a page. The video has two parts."""
+"""LinkedIn: as a person and as a page. The video of the first has two parts, and captions."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -20,9 +20,10 @@ def token(network: FakeNetwork, scopes: tuple[str, ...]) -> Token:
 
 CASES: dict[str, Case] = {
     "linkedin": Case(
-        "linkedin", linkedin.LinkedInFake, calls=8, account_id=linkedin.PERSON_URN,
+        "linkedin", linkedin.LinkedInFake, calls=9, account_id=linkedin.PERSON_URN,
         token=lambda network: token(network, LinkedInPublisher.oauth.scopes), app=("demo-client", "demo-secret"),
-        video_bytes=5_000_000, patterns=("POST .*/rest/posts$",),
+        video_bytes=5_000_000, captions=b"WEBVTT\n\n00:00:01.000 --> 00:00:02.000\nHallo\n",
+        patterns=("POST .*/rest/posts$", "POST .*/captions$"),
     ),
     "linkedin-page": Case(
         "linkedin-page", linkedin.LinkedInFake, calls=7, account_id=next(iter(linkedin.PAGES)),

@@ -44,7 +44,8 @@ class Handles:
 
     def earlier(self, publication: Publication) -> Handle | None:
         """What the newest attempt before the running one had uploaded, unless one was armed since: then the platform
-        said that there is no post, and only it knows what has become of the rest (but for a limit it named)."""
+        said that there is no post, and only it knows what has become of the rest (but for a limit it named, and where
+        the publisher knows that it is still good)."""
         for before in reversed(publication.attempts[:-1]):
             if before.armed_at is not None and not before.reusable:
                 return None
