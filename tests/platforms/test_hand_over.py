@@ -28,17 +28,21 @@ HAND_OVER = PostingPolicy(hand_over=True)
 KEEPERS = {
     "youtube": r"^PUT www.googleapis.com/youtube/v3/videos",
     "peertube": r"^PUT peertube.example/api/v1/videos/[0-9a-f]{8}-[^/]*$",
+    "mastodon": r"^POST mastodon.example/api/v1/statuses",
 }
 """The platforms that keep times, and their call that hands one over."""
-RECALLING = KEEPERS
+RECALLING = {**KEEPERS, "mastodon": r"^DELETE mastodon.example/api/v1/scheduled_statuses/"}
 """Their call that takes one back."""
-HAND_OVER_CALLS = {"youtube": 13, "peertube": 11}
+FORGETS = {"mastodon": timedelta(days=1)}
+"""How soon platforms throw away what was uploaded and has no time any more."""
+HAND_OVER_CALLS = {"youtube": 13, "peertube": 11, "mastodon": 6}
 """How many calls there are until the platform has the time: the last of them gives it."""
 KEEPING = [pytest.param(name, marks=[] if name == "youtube" else [pytest.mark.long]) for name in KEEPERS]
 
 REFUSALS: dict[str, tuple[int, Any]] = {
     "youtube": (400, {"error": {"code": 400, "message": "no", "errors": [{"reason": "invalidPublishAt"}]}}),
     "peertube": (400, {"detail": "Incorrect request parameters: scheduleUpdate.updateAt"}),
+    "mastodon": (422, {"error": "Validation failed: You have exceeded the limit of 25 scheduled posts for today"}),
 }
 """How the platform says that it does not keep this time."""
 
@@ -102,14 +106,16 @@ class Stage:
 
 
 @asynccontextmanager
-async def staged(root: Path, name: str, policy: PostingPolicy = HAND_OVER, **rules: Any) -> AsyncIterator[Stage]:
+async def staged(
+    root: Path, name: str, policy: PostingPolicy = HAND_OVER, ahead: timedelta = AHEAD, **rules: Any
+) -> AsyncIterator[Stage]:
     case = CASES[name]
     network = FakeNetwork([case.fake])
     with served(network) as gateway, short_waits():
         async with opened(root, gateway, network, **rules) as world:
             await connect(world, case, network)
             await world.publishing.service.edit_channel(RITA, CHANNEL, ChannelEdit(schedule=policy))
-            at = (datetime.now(UTC) + AHEAD).replace(microsecond=0)
+            at = (datetime.now(UTC) + ahead).replace(microsecond=0)
             id = await approve(world, case)
             await world.publishing.service.reschedule(RITA, id, NewTime(publish_at=at))
             yield Stage(world, network, case, id, at)
@@ -298,8 +304,9 @@ async def test_a_lost_answer_to_taking_it_back_can_be_repeated(name: str, acted:
 async def test_who_died_while_taking_it_back_leaves_one_post_at_its_time(
     name: str, acted: bool, tmp_path: Path
 ) -> None:
-    """The person got no answer to the cancelling, and did not repeat it: it goes out, once and not before its time."""
-    async with staged(tmp_path, name) as stage:
+    """The person got no answer to the cancelling, and did not repeat it: it goes out, once and not before its time. The
+    platform remembers the video until then."""
+    async with staged(tmp_path, name, ahead=FORGETS.get(name, AHEAD) * 0.9) as stage:
         await stage.handed_over()
         stage.network.faults.append(Fault("after" if acted else "before", RECALLING[name]))
         with pytest.raises(Conflict):
@@ -311,6 +318,26 @@ async def test_who_died_while_taking_it_back_leaves_one_post_at_its_time(
         published = await settle(stage.world, stage.id)
         assert published.state is PublicationState.PUBLISHED, published.error
         assert len(stage.posts()) == 1
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("name", FORGETS)
+async def test_who_died_while_taking_it_back_is_for_people_once_the_platform_forgot_the_video(
+    name: str, tmp_path: Path
+) -> None:
+    """The time is gone, and at last the video, too: the platform cannot tell that from a post that somebody deleted."""
+    async with staged(tmp_path, name) as stage:
+        await stage.handed_over()
+        stage.network.faults.append(Fault("after", RECALLING[name]))
+        with pytest.raises(Conflict):
+            await stage.world.publishing.service.cancel(RITA, stage.id)
+        stage.come(stage.at)
+        for _ in range(30):
+            stage.come(stage.now + timedelta(hours=1))
+            await stage.world.run()
+        publication = await stage.publication()
+        assert publication.state is PublicationState.UNKNOWN, publication.error
+        assert stage.posts() == []
 
 
 def _kills() -> list[Any]:

@@ -2,6 +2,7 @@
 the same shape."""
 
 from collections.abc import Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -16,7 +17,7 @@ from tests.platforms.recorded_mastodon import Recorded, recorded
 from video_manager.fakes import mastodon as fake
 from video_manager.fakes.network import Fake, FakeNetwork
 from video_manager.fakes.serving import served
-from video_manager.plugins.api import Answer
+from video_manager.plugins.api import Answer, Asked
 from video_manager.plugins.publishers.mastodon import MastodonOptions, MastodonPublisher
 from video_manager.publishing.context import PublishingContext
 
@@ -49,7 +50,7 @@ async def test_the_fake_answers_in_the_shape_of_a_real_server() -> None:
     (me, *_), (app,), (instance,) = (
         recorded(f"test_{name}") for name in ("verify_credentials", "app_verify_credentials", "instance")
     )
-    scheduled = recorded("test_scheduled_status")[0]
+    scheduled, moved, planned, one, taken_back, none = recorded("test_scheduled_status")[:6]
     network = FakeNetwork([fake.MastodonFake])
     with served(network) as gateway:
         headers = {"Authorization": f"Bearer {fake.TOKEN}"}
@@ -76,7 +77,13 @@ async def test_the_fake_answers_in_the_shape_of_a_real_server() -> None:
             assert (await client.get(path)).status_code == 404
             await same(deleted, f"/api/v1/statuses/{status['id']}")
             later = {"status": "headroom", "sensitive": "0", "scheduled_at": "4000-01-01T14:33:14+00:00"}
-            await same(scheduled, data=later)
+            made = await same(scheduled, data=later)
+            path = f"/api/v1/scheduled_statuses/{made['id']}"
+            await same(moved, path, data={"scheduled_at": "4000-01-01T14:23:14+00:00"})
+            await same(planned)
+            await same(one, path)
+            await same(taken_back, path)
+            assert await same(none) == none.body
 
 
 async def test_media_that_belong_to_a_post_are_refused_as_a_real_server_does() -> None:
@@ -144,7 +151,7 @@ async def test_the_publisher_understands_a_real_server(tmp_path: Path) -> None:
         assert [connected.facts[name] for name in limits] == [500, 23, 103_809_024, 8_294_400, 120]
         assert "video/mp4" in connected.facts["video_types"]
         handle = await publisher.upload(post, OPTIONS, context)
-        assert handle == {"media_id": uploaded.body["id"]}
+        assert handle["media_id"] == uploaded.body["id"]
         published = await publisher.publish(post, handle, OPTIONS, context)
         assert (published.external_id, published.url) == (posted.body["id"], posted.body["url"])
         asked = await publisher.ask(post, handle, OPTIONS, context)
@@ -152,3 +159,24 @@ async def test_the_publisher_understands_a_real_server(tmp_path: Path) -> None:
         await publisher.delete(published.external_id, OPTIONS, context)
 
     await _replay((me, app, instance, uploaded, ready, posted, listed, deleted), use)
+
+
+async def test_the_publisher_understands_a_real_servers_schedule(tmp_path: Path) -> None:
+    """Recorded was a post without a video: the video's id is put in where the source of the server has it."""
+    scheduled, _, planned, _, taken_back, none = recorded("test_scheduled_status")[:6]
+    (shown,) = planned.body
+    with_video = {**shown, "params": {**shown["params"], "media_ids": ["7"]}}
+    planned = Recorded("GET", planned.path, 200, [with_video])
+    posts = Recorded("GET", "/api/v1/accounts/5/statuses", 200, [])
+    publisher, post, handle = MastodonPublisher(), post_of(tmp_path), {"media_id": "7", "key": "k"}
+    at = datetime.fromisoformat(scheduled.body["scheduled_at"])
+
+    async def use(gateway: str) -> None:
+        async with client_of(gateway) as http:
+            context = context_of(tmp_path, http, save_handle=keep([]), account={"id": "5"})
+            await publisher.hand_over(post, handle, at, OPTIONS, context)
+            asked = await publisher.ask(post, handle, OPTIONS, context)
+            assert asked == Asked(Answer.PENDING, detail=f"Mastodon posts it at {shown['scheduled_at']}")
+            assert (await publisher.recall(post, handle, OPTIONS, context)).answer is Answer.ABSENT
+
+    await _replay((none, scheduled, posts, planned, planned, taken_back), use)

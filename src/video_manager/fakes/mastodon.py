@@ -1,8 +1,7 @@
 """A Mastodon instance, as far as a publisher uses it; its answers have the shape of a real 4.7.3's."""
 
-import secrets
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any, ClassVar
 
 from starlette.datastructures import UploadFile
@@ -13,6 +12,7 @@ from starlette.routing import BaseRoute, Route
 from video_manager.fakes import mastodon_shapes as shapes
 from video_manager.fakes.bytes_in import Arrived
 from video_manager.fakes.mastodon_desk import MastodonDesk
+from video_manager.fakes.mastodon_schedule import Planned, Schedule, Unplannable
 from video_manager.fakes.network import Fake, FakePost
 
 HOST = "mastodon.example"
@@ -23,7 +23,8 @@ VIDEO_BYTES, CHARACTERS = 103_809_024, 500
 KEY_SECONDS = 3600.0
 POLLS = 3
 LIMITS = {"media": (30, 1800.0), "statuses": (300, 10_800.0)}
-SCHEDULED_SECONDS = 300.0
+ORPHAN_SECONDS = 86_400.0
+"""So long a video without a post is kept."""
 
 
 class _Refused(Exception):
@@ -44,7 +45,11 @@ class MastodonFake(Fake):
         self.fails_processing = False
         self.media: dict[str, dict[str, Any]] = {}
         self.statuses: dict[str, dict[str, Any]] = {}
-        self._keys: dict[str, tuple[float, dict[str, Any]]] = {}
+        self.schedule = Schedule(now)
+        self.keeps_times = True
+        """False: other software, which knows nothing of scheduled statuses."""
+        self._keys: dict[str, tuple[float, str, str]] = {}
+        """When a key came, and what was made then: "scheduled" or "status", and its id."""
         self._used: dict[str, list[float]] = {}
         self._ids = 117_440_818_351_645_173
 
@@ -59,6 +64,10 @@ class MastodonFake(Fake):
             ("GET", "/api/v1/statuses/{id}", self._get_status),
             ("DELETE", "/api/v1/statuses/{id}", self._delete_status),
             ("GET", "/api/v1/accounts/{id}/statuses", self._list_statuses),
+            ("GET", "/api/v1/scheduled_statuses", self._list_scheduled),
+            ("GET", "/api/v1/scheduled_statuses/{id}", self._get_scheduled),
+            ("PUT", "/api/v1/scheduled_statuses/{id}", self._move_scheduled),
+            ("DELETE", "/api/v1/scheduled_statuses/{id}", self._delete_scheduled),
         ]
         own = [Route(path, _answering(call), methods=[method]) for method, path, call in calls]
         return [*own, *self.sign_in.routes()]
@@ -130,8 +139,8 @@ class MastodonFake(Fake):
                 raise _Refused(422, "Validation failed: File file size must be less than 99 MB")
         id = self._id()
         self.media[id] = {
-            "id": id, "arrived": arrived, "polls": 0, "status": None, "description": description or None,
-            "thumbnail": isinstance(thumbnail, UploadFile),
+            "id": id, "arrived": arrived, "polls": 0, "status": None, "at": self.now(),
+            "description": description or None, "thumbnail": isinstance(thumbnail, UploadFile),
         }  # fmt: skip
         return JSONResponse(shapes.media(self.media[id], HOST, ready=False), 202)
 
@@ -153,7 +162,7 @@ class MastodonFake(Fake):
         self._require(request, "write:statuses")
         key = request.headers.get("Idempotency-Key")
         if key and key in self._keys and self.now() - self._keys[key][0] < KEY_SECONDS:
-            return JSONResponse(self._keys[key][1])
+            return JSONResponse(self._made_before(*self._keys[key][1:]))
         self._limit("statuses")
         given = await _given(request)
         media = self._attached(given)
@@ -164,10 +173,19 @@ class MastodonFake(Fake):
             raise _Refused(422, f"Validation failed: Text character limit of {CHARACTERS} exceeded")
         if given.get("visibility", "public") not in ("public", "unlisted", "private", "direct"):
             raise _Refused(422, "Validation failed: Visibility is not included in the list")
-        made = self._schedule(given) if given.get("scheduled_at") else self._make(given, media)
+        scheduled = self.keeps_times and bool(given.get("scheduled_at"))
+        made = self._plan(given, media) if scheduled else self._make(given, media, self.now())
         if key:
-            self._keys[key] = (self.now(), made)
+            self._keys[key] = (self.now(), "scheduled" if scheduled else "status", made["id"])
         return JSONResponse(made)
+
+    def _made_before(self, kind: str, id: str) -> dict[str, Any]:
+        """What a key was used for, unless it is gone: it has been posted, taken back or deleted."""
+        if kind == "scheduled" and id in self.schedule.planned:
+            return _shown(self.schedule.planned[id])
+        if kind == "status" and id in self.statuses:
+            return self.statuses[id]
+        raise _Refused(404, "Record not found")
 
     def _attached(self, given: Mapping[str, Any]) -> list[dict[str, Any]]:
         ids = [str(id) for id in given.get("media_ids") or ()]
@@ -178,16 +196,10 @@ class MastodonFake(Fake):
             raise _Refused(422, "Cannot attach files that have not finished processing. Try again in a moment!")
         return found
 
-    def _schedule(self, given: Mapping[str, Any]) -> dict[str, Any]:
-        at = datetime.fromisoformat(str(given["scheduled_at"]))
-        if at < datetime.fromtimestamp(self.now(), UTC) + timedelta(seconds=SCHEDULED_SECONDS):
-            raise _Refused(422, "Validation failed: Scheduled at The scheduled date must be in the future")
-        return shapes.scheduled(secrets.token_hex(4), at, given)
-
-    def _make(self, given: Mapping[str, Any], media: list[dict[str, Any]]) -> dict[str, Any]:
+    def _make(self, given: Mapping[str, Any], media: list[dict[str, Any]], at: float) -> dict[str, Any]:
         id = self._id()
         shown = [shapes.media(one, HOST, ready=True) for one in media]
-        made = shapes.status(id, given, shapes.account(ACCOUNT, HOST), shown, HOST, self.now())
+        made = shapes.status(id, given, shapes.account(ACCOUNT, HOST), shown, HOST, at)
         self.statuses[id] = made
         for one in media:
             one["status"] = id
@@ -195,7 +207,7 @@ class MastodonFake(Fake):
         public = made["visibility"] in ("public", "unlisted")
         text = str(given.get("status") or "")
         self.posts[id] = FakePost(
-            id, ACCOUNT, text, first.sha256, first.size_bytes, self.now(), public, {"status": made}
+            id, ACCOUNT, text, first.sha256, first.size_bytes, at, public, {"status": made}
         )  # fmt: skip
         return made
 
@@ -226,6 +238,61 @@ class MastodonFake(Fake):
         before = int(query.get("max_id", 10**30))
         found = [one for id, one in reversed(self.statuses.items()) if int(id) < before]
         return JSONResponse(found[: min(int(query.get("limit", 20)), 40)])
+
+    # ---- later --------------------------------------------------------------------------------------------------
+
+    def _plan(self, given: Mapping[str, Any], media: list[dict[str, Any]]) -> dict[str, Any]:
+        try:
+            return _shown(self.schedule.add(str(given["scheduled_at"]), given, media))
+        except Unplannable as refused:
+            raise _Refused(422, f"Validation failed: {refused}") from refused
+
+    def catch_up(self) -> None:
+        """Posts are made at their time; one whose video belongs to another post by then is lost."""
+        for planned in self.schedule.due():
+            if all(one["status"] is None for one in planned.media):
+                self._make(planned.given, planned.media, planned.at.timestamp())
+        for id, one in list(self.media.items()):
+            is_orphan = one["status"] is None and not self.schedule.holds(id)
+            if is_orphan and self.now() - one["at"] > ORPHAN_SECONDS:
+                del self.media[id]
+
+    async def _list_scheduled(self, request: Request) -> Response:
+        self._require(request, "read:statuses")
+        if not self.keeps_times:
+            raise _Refused(404, "Not Found")
+        query = request.query_params
+        found = self.schedule.page(int(query.get("limit", 20)), query.get("max_id"))
+        return JSONResponse([_shown(one) for one in found])
+
+    def _planned(self, request: Request) -> Planned:
+        found = self.schedule.planned.get(request.path_params["id"])
+        if found is None:
+            raise _Refused(404, "Record not found")
+        return found
+
+    async def _get_scheduled(self, request: Request) -> Response:
+        self._require(request, "read:statuses")
+        return JSONResponse(_shown(self._planned(request)))
+
+    async def _move_scheduled(self, request: Request) -> Response:
+        self._require(request, "write:statuses")
+        planned = self._planned(request)
+        try:
+            self.schedule.move(planned, str((await _given(request)).get("scheduled_at")))
+        except Unplannable as refused:
+            raise _Refused(422, f"Validation failed: {refused}") from refused
+        return JSONResponse(_shown(planned))
+
+    async def _delete_scheduled(self, request: Request) -> Response:
+        self._require(request, "write:statuses")
+        del self.schedule.planned[self._planned(request).id]
+        return JSONResponse({})
+
+
+def _shown(planned: Planned) -> dict[str, Any]:
+    media = [shapes.media(one, HOST, ready=True) for one in planned.media]
+    return shapes.scheduled(planned.id, planned.at, planned.given, media)
 
 
 def _answering(call: Any) -> Any:

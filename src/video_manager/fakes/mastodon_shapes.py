@@ -89,7 +89,9 @@ def status(
     }  # fmt: skip
 
 
-def scheduled(id: str, at: datetime, given: Mapping[str, Any]) -> dict[str, Any]:
+def scheduled(
+    id: str, at: datetime, given: Mapping[str, Any], attachments: Sequence[Mapping[str, Any]]
+) -> dict[str, Any]:
     parameters = {
         "text": given.get("status"), "quote_approval_policy": "followers", "media_ids": given.get("media_ids") or None,
         "sensitive": given.get("sensitive"), "spoiler_text": given.get("spoiler_text"),
@@ -97,7 +99,7 @@ def scheduled(id: str, at: datetime, given: Mapping[str, Any]) -> dict[str, Any]
         "allowed_mentions": None, "idempotency": None, "with_rate_limit": False, "in_reply_to_id": None,
         "application_id": 1234567890123456, "quoted_status_id": None,
     }  # fmt: skip
-    return {"id": id, "scheduled_at": _instant(at), "params": parameters, "media_attachments": []}
+    return {"id": id, "scheduled_at": _instant(at), "params": parameters, "media_attachments": list(attachments)}
 
 
 def instance(host: str, video_types: Sequence[str], video_bytes: int, characters: int) -> dict[str, Any]:

@@ -1,14 +1,15 @@
 """Mastodon, and servers that speak its API: people sign in at their server, or enter an access token made there.
 
 The post carries an idempotency key made from the publication, so that within an hour the same one is made only once,
-and it is found again by the id of its video.
+and it is found again by the id of its video. A server can also be given the time (see mastodon_schedule.py).
 """
 
 # ruff: noqa: ARG002 - the interface's arguments; not every platform needs all of them
 
+import secrets
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
@@ -26,20 +27,23 @@ from video_manager.plugins.api import (
     PlatformLimits,
     Post,
     Published,
-    Publisher,
     PublisherContext,
     Quota,
+    SchedulingPublisher,
     SignInServer,
     secret,
 )
 from video_manager.plugins.platform_limits import beyond, fault
 from video_manager.plugins.publishers.mastodon_api import USUAL, Mastodon, characters, facts_of, read
+from video_manager.plugins.publishers.mastodon_schedule import Schedule, time_of
 from video_manager.plugins.publishers.mastodon_server import OAUTH, MastodonServer, completed, oauth_of
 
 _POLL_SECONDS = 2.0
 _MOST_POLLS = 900
 _MOST_PAGES = 5
 _PAGE = 40
+_SETTLING_SECONDS = 5.0
+"""So long a post may be in neither list: the server takes it out of its schedule, then makes it."""
 _NEEDED = ("write:media", "write:statuses", "read:statuses")
 
 
@@ -76,7 +80,7 @@ class MastodonPostOptions(Options):
     )
 
 
-class MastodonPublisher(Publisher[MastodonOptions]):
+class MastodonPublisher(SchedulingPublisher[MastodonOptions]):
     name = "mastodon"
     title = "Mastodon"
     description = "Posts to an account of any Mastodon instance."
@@ -97,6 +101,9 @@ class MastodonPublisher(Publisher[MastodonOptions]):
         "review is needed."
     )
     publish_timeout_seconds: ClassVar[float] = 60.0
+    least_ahead: ClassVar[timedelta] = timedelta(minutes=15)
+    """A time that is less than five minutes ahead by the server's clock is refused, and by servers before 4.3 the post
+    was made at once: the rest is for clocks that differ."""
 
     def oauth_at(self, options: MastodonOptions) -> OAuth:
         return oauth_of(options.server)
@@ -126,27 +133,23 @@ class MastodonPublisher(Publisher[MastodonOptions]):
     async def upload(self, post: Post, options: MastodonOptions, context: PublisherContext) -> Handle:
         mastodon = _mastodon(options, context)
         media = str((context.earlier or {}).get("media_id", ""))
+        # Not that of the attempt before: within an hour a server takes it for the post that was taken back.
+        key = f"video-manager-{secrets.token_hex(16)}"
         if not media or not await _ready(mastodon, media, context):
             await context.spend("video uploads")
             context.progress(0.1, "uploading")
             media = await _send(mastodon, post, {**USUAL, **context.account})
-            await context.save_handle({"media_id": media})
+            await context.save_handle({"media_id": media, "key": key})
             if not await _ready(mastodon, media, context):
                 raise RetryableError("Mastodon does not know the video that it has just taken")
         await context.spend("posts")
         context.progress(0.95, "uploaded")
-        return {"media_id": media}
+        return {"media_id": media, "key": key}
 
     async def publish(
         self, post: Post, handle: Handle, options: MastodonOptions, context: PublisherContext
     ) -> Published:
-        chosen = MastodonPostOptions.model_validate(post.extra)
-        status = {
-            "status": text_of(post), "media_ids": [handle["media_id"]], "visibility": chosen.visibility,
-            "sensitive": chosen.sensitive, "language": chosen.language or post.language,
-        }  # fmt: skip
-        if chosen.spoiler_text:
-            status["spoiler_text"] = chosen.spoiler_text
+        chosen, status = MastodonPostOptions.model_validate(post.extra), _status_of(post, handle)
         mastodon = _mastodon(options, context)
         key = {"Idempotency-Key": f"video-manager-{post.publication_id}"}
         try:
@@ -160,7 +163,14 @@ class MastodonPublisher(Publisher[MastodonOptions]):
     async def ask(self, post: Post, handle: Handle, options: MastodonOptions, context: PublisherContext) -> Asked:
         mastodon = _mastodon(options, context)
         media = str(handle.get("media_id", ""))
-        found = await _status_with(mastodon, str(context.account["id"]), media)
+        account = str(context.account["id"])
+        found = await _status_with(mastodon, account, media)
+        if found is None:
+            planned = await Schedule(mastodon, media).planned()
+            if planned:
+                return Asked(Answer.PENDING, detail=f"Mastodon posts it at {time_of(planned[0])}")
+            await context.sleep(_SETTLING_SECONDS)
+            found = await _status_with(mastodon, account, media)
         if found is not None:
             chosen = MastodonPostOptions.model_validate(post.extra)
             return Asked(Answer.PUBLISHED, _published(found, chosen.visibility))
@@ -172,6 +182,18 @@ class MastodonPublisher(Publisher[MastodonOptions]):
             return Asked(Answer.UNKNOWN, detail=text)
         return Asked(Answer.ABSENT)
 
+    async def hand_over(
+        self, post: Post, handle: Handle, at: datetime, options: MastodonOptions, context: PublisherContext
+    ) -> None:
+        schedule = Schedule(_mastodon(options, context), str(handle["media_id"]))
+        await schedule.give(_status_of(post, handle), str(handle["key"]), at)
+
+    async def recall(self, post: Post, handle: Handle, options: MastodonOptions, context: PublisherContext) -> Asked:
+        schedule = Schedule(_mastodon(options, context), str(handle["media_id"]))
+        if await schedule.take_back(context.now()):
+            return Asked(Answer.ABSENT, detail="Mastodon has the video, without a post and without a time")
+        return await self.ask(post, handle, options, context)
+
     async def delete(self, external_id: str, options: MastodonOptions, context: PublisherContext) -> None:
         await _mastodon(options, context).call("DELETE", f"/api/v1/statuses/{external_id}", ok={200, 404})
 
@@ -181,6 +203,15 @@ def text_of(post: Post) -> str:
     tags = ("".join(part for part in tag if part.isalnum() or part == "_") for tag in post.tags)
     hashtags = " ".join(f"#{tag}" for tag in tags if tag)
     return "\n\n".join(part.strip() for part in (post.title, post.description, hashtags) if part.strip())
+
+
+def _status_of(post: Post, handle: Handle) -> dict[str, Any]:
+    chosen = MastodonPostOptions.model_validate(post.extra)
+    status = {
+        "status": text_of(post), "media_ids": [handle["media_id"]], "visibility": chosen.visibility,
+        "sensitive": chosen.sensitive, "language": chosen.language or post.language,
+    }  # fmt: skip
+    return {**status, "spoiler_text": chosen.spoiler_text} if chosen.spoiler_text else status
 
 
 def _mastodon(options: MastodonOptions, context: PublisherContext) -> Mastodon:
