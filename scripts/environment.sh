@@ -4,6 +4,9 @@
 
 venv="$root/.venv"
 
+# Some machines set it. Then every process (each plugin call is one) would compile all our sources anew.
+unset PYTHONDONTWRITEBYTECODE
+
 # ensure_environment run|dev: the virtual environment in $venv has the packages that are asked for.
 ensure_environment() {
   stamp=$(environment_stamp "$1")

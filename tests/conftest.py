@@ -1,5 +1,6 @@
 """What every test gets: no connections to elsewhere, no unexpected ERROR logs, its own data folder."""
 
+import gc
 import logging
 import os
 import re
@@ -12,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.servers import processes
 
 from video_manager.settings import PREFIX, Settings
 
@@ -112,9 +114,7 @@ def data_dir(tmp_path: Path) -> Path:
 @pytest.fixture
 def free_port() -> int:
     """A port that was free a moment ago."""
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return int(listener.getsockname()[1])
+    return processes.free_port()
 
 
 @pytest.fixture
@@ -165,3 +165,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         return len(_LONGEST) if path.startswith(_LONG) else len(_LONGEST) + 1
 
     items.sort(key=place)
+
+
+def pytest_collection_finish() -> None:
+    """What is imported stays: the collector need not go through all of it again, each time."""
+    gc.collect()
+    gc.freeze()

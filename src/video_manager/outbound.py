@@ -2,8 +2,10 @@
 checked, so that a name which answers differently the second time gains nothing."""
 
 import asyncio
+import functools
 import ipaddress
 import socket
+import ssl
 
 import httpx
 
@@ -85,12 +87,18 @@ class OutboundTransport(httpx.AsyncBaseTransport):
 
     def _inner(self, host: str) -> httpx.AsyncHTTPTransport:
         if host not in self._by_name:
-            self._by_name[host] = httpx.AsyncHTTPTransport()
+            self._by_name[host] = httpx.AsyncHTTPTransport(verify=_tls())
         return self._by_name[host]
 
     async def aclose(self) -> None:
         for transport in self._by_name.values():
             await transport.aclose()
+
+
+@functools.cache
+def _tls() -> ssl.SSLContext:
+    """One for all: each would read the certificate authorities anew."""
+    return httpx.create_ssl_context()
 
 
 def through(gateway: httpx.URL | str, url: httpx.URL | str) -> httpx.URL:

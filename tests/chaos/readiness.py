@@ -5,7 +5,8 @@ from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 
 import httpx
-from tests.system.cluster import NO_TLS, RunningCluster, ServiceProcess
+from tests.no_tls import NO_TLS
+from tests.system.cluster import RunningCluster, ServiceProcess
 
 NOTICE_SECONDS = 120.0
 """A bound against hanging: the machine may be busy with other things."""

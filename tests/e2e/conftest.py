@@ -13,8 +13,9 @@ from pathlib import Path
 import httpx
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, ViewportSize, expect, sync_playwright
+from tests.no_tls import NO_TLS
+from tests.servers.processes import free_port
 from tests.system.cluster import RunningCluster, empty_servers
-from tests.system.conftest import free_port
 
 CHROMIUM = Path("/usr/bin/chromium")
 PASSWORD = "a-password-for-tests-7"
@@ -87,7 +88,7 @@ def _wait_until_ready(url: str, process: "subprocess.Popen[bytes]", log: Path) -
     while time.monotonic() < deadline:
         assert process.poll() is None, f"the system ended: {log.read_text()[-4000:]}"
         try:
-            if httpx.get(f"{url}/health/ready", timeout=5).status_code == 200:
+            if httpx.get(f"{url}/health/ready", timeout=5, verify=NO_TLS).status_code == 200:
                 return
         except httpx.TransportError:
             pass

@@ -2,7 +2,6 @@
 
 import os
 import signal
-import ssl
 import subprocess
 import sys
 import time
@@ -12,13 +11,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import httpx
+from tests.no_tls import NO_TLS
+from tests.servers.processes import free_port
 from tests.services import mongodb_database, postgres_database, rabbitmq_vhost
-from tests.system.conftest import PASSWORD, START_SECONDS, free_port
+from tests.system.conftest import PASSWORD, START_SECONDS
 
 CREDENTIAL_KEY = "a" * 43 + "="
 SERVICES = ("gateway", "studio", "manager", "generation", "processing", "publishing", "notifications", "analytics")
-NO_TLS = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-"""One for all clients: each would read the machine's certificates, for 50 ms, though everything here is plain HTTP."""
 
 
 @dataclass(frozen=True)

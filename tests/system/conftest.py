@@ -2,7 +2,6 @@
 
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -12,6 +11,8 @@ from typing import Any
 
 import httpx
 import pytest
+from tests.no_tls import NO_TLS
+from tests.servers.processes import free_port
 
 START_SECONDS = 120.0
 """A bound against hanging, not a claim: the machine may be busy with other things."""
@@ -49,7 +50,7 @@ class RunningSystem:
             assert self._process is not None
             assert self._process.poll() is None, f"the system ended by itself:\n{self.log()[-3000:]}"
             try:
-                if httpx.get(f"{self.url}/health/ready", timeout=2).status_code == 200:
+                if httpx.get(f"{self.url}/health/ready", timeout=2, verify=NO_TLS).status_code == 200:
                     return self
             except httpx.HTTPError:
                 pass
@@ -85,15 +86,8 @@ class RunningSystem:
         """Signed in as this machine's owner."""
         token = (self.data_dir / "cli-token").read_text().strip()
         return httpx.Client(
-            base_url=f"{self.url}/api/v1", headers={"Authorization": f"Bearer {token}"}, timeout=timeout
+            base_url=f"{self.url}/api/v1", headers={"Authorization": f"Bearer {token}"}, timeout=timeout, verify=NO_TLS
         )
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 def wait_for(what: Callable[[], Any], seconds: float, message: str) -> Any:

@@ -19,6 +19,7 @@ from video_manager.bootstrap.adapters import opened
 from video_manager.bootstrap.application import build_application, build_health_application
 from video_manager.bootstrap.services import ALL_SERVICES, API_ONLY, Service
 from video_manager.bootstrap.system import System
+from video_manager.collector import keep_what_is_built
 from video_manager.errors import SettingsError
 from video_manager.gateway.local_secrets import local_actor_token
 from video_manager.settings import Settings
@@ -143,6 +144,7 @@ class _Server(uvicorn.Server):
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
         if self.started and not self.should_exit:
+            keep_what_is_built()
             self._greet(self._system)
             self._finishing = asyncio.create_task(self._finish(), name="finish the start")
 

@@ -5,6 +5,7 @@ from typing import Annotated
 import typer
 
 from video_manager.cli.exits import CommandError
+from video_manager.collector import no_collections
 
 SERVICES = ("gateway", "studio", "manager", "generation", "processing", "publishing", "notifications", "analytics")
 
@@ -16,8 +17,9 @@ def register(app: typer.Typer) -> None:
 
 def up() -> None:
     """Start the whole system in this process: studio, API and all workers. Ctrl-C stops it in order."""
-    from video_manager.bootstrap import serve
-    from video_manager.settings import read_settings
+    with no_collections():
+        from video_manager.bootstrap import serve
+        from video_manager.settings import read_settings
 
     serve(read_settings())
 
@@ -34,7 +36,8 @@ def run(
         raise CommandError(f"there is no service {service!r}; there are: {', '.join(SERVICES)}")
     if generator and service != "generation":
         raise CommandError(f"--generator belongs to `run generation`, not to `run {service}`")
-    from video_manager.bootstrap import Service, serve_service
-    from video_manager.settings import read_settings
+    with no_collections():
+        from video_manager.bootstrap import Service, serve_service
+        from video_manager.settings import read_settings
 
     serve_service(read_settings(), Service(service), generator or ())
