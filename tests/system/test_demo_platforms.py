@@ -10,7 +10,8 @@ from pathlib import Path
 
 import httpx
 import pytest
-from tests.system.conftest import PASSWORD, START_SECONDS, free_port
+from tests.servers.processes import free_port
+from tests.system.conftest import PASSWORD, START_SECONDS
 
 from video_manager.cli.demo_platforms import channels_without_sign_in
 from video_manager.fakes import mastodon

@@ -4,7 +4,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from tests.system.conftest import free_port
+from tests.servers.processes import free_port
 
 PROGRAM = """
 from video_manager.bootstrap import serve

@@ -9,8 +9,8 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
+from tests.servers.processes import free_port
 from tests.system.cluster import SERVICES, RunningCluster, Servers, empty_servers
-from tests.system.conftest import free_port
 from tests.tcp_proxy import TcpProxy
 
 WRONG_SETTINGS = 4

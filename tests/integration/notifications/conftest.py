@@ -1,7 +1,6 @@
 """Notifications on the real document store, with a real mail server and a real HTTP receiver on this machine."""
 
 import asyncio
-import socket
 import warnings
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
@@ -18,6 +17,7 @@ from apprise import Apprise
 from pydantic import SecretStr
 from pytest_httpserver import HTTPServer
 from tests.fakes.clock import VirtualClock
+from tests.servers.processes import free_port
 
 from video_manager.adapters.embedded.documents import SqliteDocuments
 from video_manager.contracts import events
@@ -54,13 +54,6 @@ class Inbox:
 
     def subjects(self) -> list[str]:
         return [mail["Subject"] for mail in self.mails]
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 @pytest.fixture

@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 from pydantic import SecretStr
 from tests.fakes.clock import VirtualClock
-from tests.integration.notifications.conftest import ADMIN, Desk, Inbox, free_port, open_desk, until
+from tests.integration.notifications.conftest import ADMIN, Desk, Inbox, open_desk, until
+from tests.servers.processes import free_port
 
 from video_manager.errors import Conflict, InvalidInput, SettingsError, StaleRevision
 from video_manager.notifications.model import Delivery, DeliveryState, Kind, RecipientKind
