@@ -1,6 +1,7 @@
 """Rules of design that import-linter cannot say: single files, the standard library, sizes, READMEs."""
 
 import ast
+import functools
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -39,8 +40,13 @@ def _name(path: Path) -> str:
     return path.relative_to(PACKAGE).as_posix()
 
 
-def _imports(path: Path) -> Iterator[tuple[str, int]]:
+@functools.cache
+def _imports(path: Path) -> tuple[tuple[str, int], ...]:
     """(dotted name, line) of every import, those inside functions and under TYPE_CHECKING included."""
+    return tuple(_found_imports(path))
+
+
+def _found_imports(path: Path) -> Iterator[tuple[str, int]]:
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
             yield from ((alias.name, node.lineno) for alias in node.names)
