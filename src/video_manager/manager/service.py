@@ -294,7 +294,10 @@ class VideoService:
         actor.require(Right.DELETE)
         busy = await self._publications.open_for_video(id)
         if busy:
-            raise Conflict(f"video {id} is being published ({', '.join(busy)}): wait until that has ended")
+            raise Conflict(
+                f"video {id} is being published, or handed over to its platform ({', '.join(busy)}): wait until that has "
+                "ended, or cancel those first"
+            )
         now = self._clock.now()
 
         def decide(video: Video) -> Change[Video]:
