@@ -295,8 +295,8 @@ class VideoService:
         busy = await self._publications.open_for_video(id)
         if busy:
             raise Conflict(
-                f"video {id} is being published, or handed over to its platform ({', '.join(busy)}): wait until that has "
-                "ended, or cancel those first"
+                f"video {id} is being published, or handed over to its platform ({', '.join(busy)}): wait until that "
+                "has ended, or cancel those first"
             )
         now = self._clock.now()
 
