@@ -164,14 +164,15 @@ class Scheduler:
         self._spawn(self._uploads, claimed.id, self._uploader.run(running, channel))
 
     async def _start_handing_over(self) -> None:
-        """Upload what the channel's platform is to publish by itself; what is due now goes first."""
-        now = self._clock.monotonic()
-        if now - self._handed_at < self._settings.renew_seconds or self._free < 1:
+        """Upload what the channel's platform is to publish by itself. Where there are several, one slot stays free for
+        what is due now."""
+        now, spare = self._clock.monotonic(), min(1, self._settings.slots - 1)
+        if now - self._handed_at < self._settings.renew_seconds or self._free <= spare:
             return
         self._handed_at = now
         channels = {id: one for id, one in (await self._channels.running()).items() if one.schedule.hand_over}
         for publication in await self._ledger.keeps_time(list(channels), self._clock.now() + HAND_OVER_AHEAD):
-            if publication.id in self._uploads or self._free < 1:
+            if publication.id in self._uploads or self._free <= spare:
                 continue
             channel = channels[publication.content.channel_id]
             if await self._hands_over(publication, channel):
