@@ -123,6 +123,21 @@ async def test_publishing_from_here_has_another_key_than_handing_over(lone: Lone
     assert list(lone.fake.posts) == [published.external_id]
 
 
+async def test_a_time_that_somebody_changed_there_is_told_and_waited_for(lone: Lone) -> None:
+    await lone.hand_over()
+    (plan,) = lone.fake.schedule.planned.values()
+    plan.at = datetime(2040, 1, 1, tzinfo=UTC)
+    assert await lone.asked() == Asked(Answer.PENDING, detail="Mastodon posts it at 2040-01-01T00:00:00.000Z")
+
+
+async def test_a_plan_that_somebody_deleted_there_leaves_the_video_for_a_day(lone: Lone) -> None:
+    await lone.hand_over()
+    lone.fake.schedule.planned.clear()
+    assert (await lone.asked()).answer is Answer.ABSENT
+    lone.network.skew_seconds = 86_400 + 60
+    assert (await lone.asked()).answer is Answer.UNKNOWN
+
+
 async def test_it_is_found_on_a_later_page_too(lone: Lone) -> None:
     await lone.hand_over()
     for number in range(MOST - 2):

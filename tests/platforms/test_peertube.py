@@ -8,8 +8,10 @@ from typing import Any
 
 import httpx
 import pytest
+from tests.integration.publishing.lone_context import context_of
 from tests.platforms.alone import WHOLE, Alone, alone
-from tests.platforms.posts import PUBLICATION
+from tests.platforms.posts import PUBLICATION, keep
+from tests.platforms.world import HastyClock
 
 from video_manager.domain.video import Severity
 from video_manager.errors import (
@@ -184,6 +186,29 @@ async def test_what_is_public_already_is_not_taken_down_by_taking_the_time_back(
     asked = await _recall(at, handle)
     assert asked.answer is Answer.PUBLISHED
     assert len(fake(at).public_posts()) == 1
+
+
+@pytest.mark.parametrize("at_text", ["2020-01-01T00:00:00.000Z", "some day"])
+async def test_a_plan_that_is_carried_out_while_it_is_removed_is_seen(at: Alone, at_text: str) -> None:
+    """The server has read it already: the second look comes after a while."""
+    handle = await _handed_over(at, TOMORROW)
+    (video,) = fake(at).videos.values()
+    waits: list[float] = []
+
+    class Late(HastyClock):
+        """Meanwhile the server gets to it."""
+
+        async def sleep(self, seconds: float) -> None:
+            waits.append(seconds)
+            video.metadata["privacy"] = 1
+
+    context = context_of(
+        at.folder, at.http, save_handle=keep([]), account=at.account, access=at.access, clock=Late()
+    )  # fmt: skip
+    planned = {"scheduledUpdate": {"updateAt": at_text, "privacy": 1}}
+    at.network.faults.append(Fault("answer", f"GET .*/videos/{handle['video']}$", status=200, body=planned))
+    assert (await PUBLISHER.recall(at.post(), handle, OPTIONS, context)).answer is Answer.PUBLISHED
+    assert len(waits) == 1
 
 
 async def test_a_video_that_somebody_deleted_has_no_time_to_take_back(at: Alone) -> None:

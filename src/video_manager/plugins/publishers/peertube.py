@@ -8,7 +8,7 @@ with their file names tells what there is.
 # ruff: noqa: ARG002 - the interface's arguments; not every platform needs all of them
 
 from collections.abc import Iterator, Mapping
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, ClassVar, Literal
 
 from pydantic import Field
@@ -38,6 +38,9 @@ COMMENTS = {"enabled": 1, "disabled": 2, "approval": 3}
 LEAST_CHARACTERS, MOST_NAME_CHARACTERS = 3, 120
 MOST_TAGS = 5
 TAG_CHARACTERS = (2, 30)
+_UNDER_WAY = timedelta(minutes=1)
+"""So near its time a plan may be under way although it has just been removed."""
+_SETTLING_SECONDS = 5.0
 
 
 class PeerTubeOptions(Options):
@@ -198,8 +201,10 @@ class PeerTubePublisher(SchedulingPublisher[PeerTubeOptions]):
         video = await peertube.video(id)
         if video is None:
             return Asked(Answer.ABSENT, detail="PeerTube has no such video any more")
-        if video.get("scheduledUpdate"):
+        if planned := video.get("scheduledUpdate"):
             await peertube.schedule(id, None, PRIVATE)
+            if _is_near(planned, context.now()):
+                await context.sleep(_SETTLING_SECONDS)
         return await self.ask(post, handle, options, context)
 
     async def delete(self, external_id: str, options: PeerTubeOptions, context: PublisherContext) -> None:
@@ -225,6 +230,14 @@ def tags_of(post: Post) -> tuple[str, ...]:
     least, most = TAG_CHARACTERS
     fitting = dict.fromkeys(tag for tag in post.tags if least <= len(tag) <= most)
     return tuple(fitting)[:MOST_TAGS]
+
+
+def _is_near(planned: Mapping[str, Any], now: datetime) -> bool:
+    """Whether the server may have begun to carry out this plan."""
+    try:
+        return datetime.fromisoformat(str(planned.get("updateAt"))).astimezone(UTC) - now < _UNDER_WAY
+    except ValueError:
+        return True
 
 
 def _warning(video: Mapping[str, Any], post: Post) -> str | None:
