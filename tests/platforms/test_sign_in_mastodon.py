@@ -164,7 +164,7 @@ async def test_a_lost_answer_of_the_registration_leaves_at_most_an_unused_app(
     assert registrations(network) == 2
 
 
-@pytest.mark.parametrize("kind", ["before", "after"])
+@pytest.mark.parametrize("kind", [pytest.param("before", marks=pytest.mark.long), "after"])
 async def test_whoever_is_killed_while_registering_leaves_at_most_an_unused_app(
     world: World, web: Web, tmp_path: Path, gateway: str, network: FakeNetwork, there: MastodonDesk, kind: Any
 ) -> None:

@@ -21,7 +21,7 @@ from video_manager.studio.forms.requests import read_body
 from video_manager.studio.forms.schema import Schema, Widget, read_fields
 from video_manager.studio.icons import platform_icon
 from video_manager.studio.session import Visit
-from video_manager.studio.sign_in_dialog import SignInDialog, signs_in
+from video_manager.studio.sign_in_dialog import SignInDialog, signs_in, without
 
 Refresh = Callable[[], Awaitable[None]]
 
@@ -76,7 +76,8 @@ class ChannelDialog:
                 "name", "Name", lambda: ui.input(value=channel.name if channel else description.title),
                 "As you will see it when you choose channels.",
             )  # fmt: skip
-            self._options = SchemaForm(description.json_schema, _values(description.json_schema, channel))
+            schema = without(description.json_schema, visit.parts.registry.publisher(platform).token_option)
+            self._options = SchemaForm(schema, _values(schema, channel))
         with self._dialog.foot():
             self._button = button("Save" if channel else "Connect", self._save, "primary")
 

@@ -79,7 +79,7 @@ class SignInDialog:
                     "name", "Name", lambda: ui.input(value=self._description.title),
                     "As you will see it when you choose channels.",
                 )  # fmt: skip
-                fields = _without(self._description.json_schema, self._token_option)
+                fields = without(self._description.json_schema, self._token_option)
                 self._options = SchemaForm(fields, self._entered)
             elif self._channel.paused_reason:
                 note(sentence(self._channel.paused_reason), "warn", "pause_circle")
@@ -262,8 +262,8 @@ class AccountDialog:
             self._button.enable()
 
 
-def _without(schema: Schema, name: str) -> Schema:
-    """The form's fields but for that one."""
+def without(schema: Schema, name: str) -> Schema:
+    """The form's fields but for the token made by hand, which has a place of its own."""
     return {**schema, "properties": {key: part for key, part in schema.get("properties", {}).items() if key != name}}
 
 
