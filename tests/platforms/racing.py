@@ -1,17 +1,20 @@
-"""Several uploaders of the same publications at once. On the laptop profile each takes the others for dead."""
+"""Several uploaders of the same publications at once. On the laptop profile each takes the others for dead; on the
+cluster they hear of the publications over RabbitMQ."""
 
 import asyncio
 from collections.abc import Sequence
 from pathlib import Path
 
 from starlette.types import Receive, Scope, Send
+from tests.integration.publishing.conftest import message
 from tests.platforms.case import Case
 from tests.platforms.killing import Ended, ended
 from tests.platforms.uploaders import UploaderProcess
-from tests.platforms.world import approve, connect, open_platform, settle
+from tests.platforms.world import approved, connect, open_platform, settle
 
 from video_manager.fakes.network import Fake, FakeNetwork
 from video_manager.fakes.serving import served
+from video_manager.settings import Settings
 
 _SECONDS = 240.0
 """A bound against hanging."""
@@ -44,7 +47,15 @@ async def race(
     with served(network) as gateway:
         async with open_platform(root, gateway) as world:
             await connect(world, case, network)
-            ids = [await approve(world, case, number) for number in range(1, publications + 1)]
+            commands = [await approved(world, case, number) for number in range(1, publications + 1)]
+            ids = [command.publication_id for command in commands]
+            if Settings().uses_rabbitmq:
+                subscription = world.publishing.subscription()
+                await world.bus.declare(subscription.queue, subscription.types)
+                await world.bus.publish([message(command, command.publication_id) for command in commands])
+            else:
+                for command in commands:
+                    await world.create(command)
         running = [UploaderProcess(root, gateway, *ids) for _ in range(uploaders)]
         assert [process.wait(_SECONDS) for process in running] == [0] * uploaders
         async with open_platform(root, gateway) as world:

@@ -14,6 +14,7 @@ from pathlib import Path
 from tests.integration.publishing.conftest import registry_of
 from tests.platforms.world import open_platform, settle
 
+from video_manager.adapters.clock import SystemClock
 from video_manager.settings import Settings
 
 
@@ -21,7 +22,11 @@ async def upload(root: Path, gateway: str, ids: Sequence[str]) -> None:
     async with open_platform(root, gateway) as world:
         if Settings().keeps_data:  # the only process there is: on the cluster, leases have to run out
             await world.publishing.void_leases()
+        else:
+            await world.bus.consume(world.publishing.subscription())
         for id in ids:
+            while await world.publishing.repositories[0].get(id) is None:
+                await SystemClock().sleep(0.02)  # the command is on its way, or another uploader's
             await settle(world, id)
 
 

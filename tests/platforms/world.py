@@ -88,17 +88,21 @@ async def connect(world: World, case: Case, network: FakeNetwork) -> None:
 
 async def approve(world: World, case: Case, number: int = 1, **metadata: Any) -> str:
     """A publication to the channel; its title is its own. Returns its id."""
+    return await world.create(await approved(world, case, number, **metadata))
+
+
+async def approved(world: World, case: Case, number: int = 1, **metadata: Any) -> CreatePublication:
+    """The command to make it, when its files are stored."""
     id = derived_id("publication", str(number))
     size = case.video_bytes
     master = await world.store(MediaRole.MASTER, (b"%07d\n" % number * (size // 8 + 1))[:size], f"master-{number}")
-    command = CreatePublication(
+    return CreatePublication(
         publication_id=id, approval_id="a1", video_id=f"v{number}", version=1, channel_id=CHANNEL,
         metadata=Metadata(title=title_of(number), **{"description": "Am Meer.", "tags": ("meer", "sommer")} | metadata),
         master=master, thumbnail=await world.store(MediaRole.THUMBNAIL),
         captions=await world.store(MediaRole.CAPTIONS, case.captions), approved_by="Rita",
         options=dict(case.post_options),
     )  # fmt: skip
-    return await world.create(command)
 
 
 def title_of(number: int) -> str:

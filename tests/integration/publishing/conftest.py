@@ -25,7 +25,7 @@ from video_manager.plugins.api import Plugin
 from video_manager.plugins.collectors import COLLECTORS
 from video_manager.plugins.publishers import PUBLISHERS
 from video_manager.plugins.registry import Registry
-from video_manager.ports import Clock, DocumentStore, FileStore
+from video_manager.ports import Clock, DocumentStore, FileStore, MessageBus
 from video_manager.publishing.assembly import Publishing, build_publishing
 from video_manager.publishing.rules import PublishingRules
 from video_manager.publishing.uploader import Checkpoint, ignore_checkpoint
@@ -45,6 +45,7 @@ class World:
     root: Path
     documents: DocumentStore
     files: FileStore
+    bus: MessageBus
     publishing: Publishing
 
     @property
@@ -141,7 +142,7 @@ async def open_world(
         stack.push_async_callback(publishing.stop)
         await publishing.open()
         await publishing.ensure_first_channels()
-        yield World(root, documents, files, publishing)
+        yield World(root, documents, files, bus, publishing)
 
 
 @pytest.fixture
