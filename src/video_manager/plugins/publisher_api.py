@@ -251,6 +251,8 @@ class Publisher(Plugin, ABC, Generic[OptionsT]):
     False: there is one platform, and the operator registers the app."""
     token_option: ClassVar[str] = ""
     """The secret option for a token made by hand, which stands in for signing in; empty: there is none."""
+    server_option: ClassVar[str] = ""
+    """The option that names the server which the secrets are for: with another server they have to be entered anew."""
     quotas: ClassVar[tuple[Quota, ...]] = ()
     pace: ClassVar[Pace] = Pace()
     """How often one account may post; a channel may be stricter."""

@@ -113,8 +113,9 @@ class Platforms:
     def is_elsewhere(self, platform: str, before: dict[str, Any], after: dict[str, Any]) -> bool:
         """Whether these options name another server to sign in at: secrets of the one are not for the other."""
         publisher = self.kind(platform)()
-        ways = [publisher.oauth_at(publisher.Options.model_construct(**options)) for options in (before, after)]
-        return ways[0] != ways[1]
+        was, will_be = (publisher.Options.model_construct(**options) for options in (before, after))
+        servers = [str(getattr(options, publisher.server_option, "")).rstrip("/") for options in (was, will_be)]
+        return servers[0] != servers[1] or publisher.oauth_at(was) != publisher.oauth_at(will_be)
 
     @asynccontextmanager
     async def connected(

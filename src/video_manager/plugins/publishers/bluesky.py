@@ -80,6 +80,7 @@ class BlueskyPublisher(Publisher[BlueskyOptions]):
     title = "Bluesky"
     description = "Posts to an account of Bluesky, or of another server of the AT Protocol."
     Options = BlueskyOptions
+    server_option = "service"
     PostOptions = BlueskyPostOptions
     limits = PlatformLimits(max_size_bytes=300_000_000, max_duration_seconds=600.0)
     quotas = (Quota("writes of an hour", 5000, timedelta(hours=1)), Quota("writes of a day", 35_000))

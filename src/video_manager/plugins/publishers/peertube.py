@@ -71,6 +71,7 @@ class PeerTubePublisher(SchedulingPublisher[PeerTubeOptions]):
     title = "PeerTube"
     description = "Publishes on any PeerTube server."
     Options = PeerTubeOptions
+    server_option = "server"
     PostOptions = PeerTubePostOptions
     limits = PlatformLimits(max_title_characters=MOST_NAME_CHARACTERS, max_description_characters=10_000)
     keeps_hours = 72.0

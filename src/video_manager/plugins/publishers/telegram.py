@@ -68,6 +68,7 @@ class TelegramPublisher(Publisher[TelegramOptions]):
     title = "Telegram"
     description = "Posts to a Telegram channel through a bot of yours."
     Options = TelegramOptions
+    server_option = "server"
     PostOptions = TelegramPostOptions
     limits = PlatformLimits(max_size_bytes=MOST_BYTES_OWN_SERVER)
     remembers = False
