@@ -29,7 +29,7 @@ def post_of(
             facts.setdefault(f"{role}_bytes", len(given))
     with video.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
-    usual = {
+    usual: dict[str, Any] = {
         "publication_id": PUBLICATION, "video_id": "v1", "version": 1, "title": "Ein Tag am Meer",
         "description": "Am Meer.", "tags": ("meer", "sommer"), "language": "de", "video": video,
         "video_sha256": digest, "thumbnail_sha256": None, "captions_sha256": None, "duration_seconds": 20.0,
