@@ -12,7 +12,7 @@ pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.timeout(1800)]
 TEXT = "# The lighthouse\n\nEvery evening the keeper climbed the stairs and lit the lamp for the ships."
 RENDER_MILLISECONDS = 600_000
 WIDE_ICONS = """[...document.querySelectorAll('.q-icon')]
-    .filter(icon => icon.scrollWidth > 1.3 * parseFloat(getComputedStyle(icon).fontSize))
+    .filter(icon => icon.scrollWidth > icon.clientWidth + 4)
     .map(icon => icon.textContent)"""
 
 
