@@ -22,6 +22,7 @@ from video_manager.errors import (
     StorageFull,
     TooLarge,
     Unauthenticated,
+    Unavailable,
     VideoManagerError,
 )
 from video_manager.gateway.request_id import request_id_of
@@ -64,6 +65,10 @@ _CODES = {
 } | {405: MethodNotAllowed.code}
 
 
+UNAVAILABLE_SECONDS = 5.0
+"""When to try again, where the part that is away named no time."""
+
+
 def problem_response(scope: Scope, error: VideoManagerError) -> Response:
     """The answer to one of our errors. `errors`, `headers` and `retry_after_seconds` of the error are honoured."""
     headers = dict(getattr(error, "headers", {}))
@@ -82,6 +87,13 @@ def surprise_response(scope: Scope) -> Response:
     return _answer(scope, 500, "internal_error", detail, (), {})
 
 
+def unavailable_response(scope: Scope, error: Unavailable) -> Response:
+    """A store or the broker does not answer: nothing is wrong with the request. Its address is nobody's business."""
+    wait = str(max(1, round(error.retry_after_seconds or UNAVAILABLE_SECONDS)))
+    detail = "a part of the system does not answer at the moment: try again in a few seconds"
+    return _answer(scope, error.status, error.code, detail, (), {"Retry-After": wait})
+
+
 def install_problems(app: FastAPI) -> None:
     """Answer every exception that a route raises with a problem document."""
     app.add_exception_handler(VideoManagerError, _on_our_error)
@@ -91,6 +103,9 @@ def install_problems(app: FastAPI) -> None:
 
 async def _on_our_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, VideoManagerError)  # noqa: S101 - what it is registered for
+    if isinstance(error, Unavailable):
+        logger.warning("%s %s could not be answered: %s", request.method, request.url.path, error.detail)
+        return unavailable_response(request.scope, error)
     if error.status >= 500 and not isinstance(error, StorageFull):
         logger.error("%s %s failed", request.method, request.url.path, exc_info=error)
         return surprise_response(request.scope)

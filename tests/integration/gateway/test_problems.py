@@ -11,7 +11,7 @@ from starlette.responses import StreamingResponse
 from tests.integration.gateway.world import World, started_world
 
 from video_manager.domain.access import Role
-from video_manager.errors import LeaseLost, PermanentError, StorageFull, TooManyRequests, VideoManagerError
+from video_manager.errors import LeaseLost, PermanentError, StorageFull, TooManyRequests, Unavailable, VideoManagerError
 from video_manager.settings import Settings
 
 
@@ -41,6 +41,7 @@ def odd_routes() -> APIRouter:
         raise {
             "full": StorageFull("no space left for x"),
             "busy": TooManyRequests("too many open jobs"),
+            "away": Unavailable("MongoDB does not answer (mongodb-0.inside:27017: timed out)"),
             "work": PermanentError("a handler's error that must not reach people", "secret log"),
             "lease": LeaseLost("job 7 is gone; stop"),
             "ours": VideoManagerError("inner words"),
@@ -120,6 +121,15 @@ async def test_our_errors_keep_their_status(world: World) -> None:
         problem(await client.get("/api/v1/odd/raise/full"), 507, "storage_full")
         problem(await client.get("/api/v1/odd/raise/busy"), 429, "too_many_requests")
         problem(await client.get("/api/v1/odd/raise/lease"), 409, "lease_lost")
+
+
+async def test_a_store_that_is_away_says_when_to_come_again_and_not_where_it_is(world: World) -> None:
+    async with world.client(Role.VIEWER) as client:
+        answer = await client.get("/api/v1/odd/raise/away")
+    body = problem(answer, 503, "unavailable")
+    assert answer.headers["Retry-After"] == "5"
+    assert "try again" in body["detail"]
+    assert "27017" not in answer.text
 
 
 @pytest.mark.logs_errors("GET /api/v1/odd/raise/.* failed")
