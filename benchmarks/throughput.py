@@ -28,7 +28,6 @@ sys.path.insert(0, str(ROOT))
 
 import httpx  # noqa: E402 - the line above is needed for what follows
 import pymongo  # noqa: E402
-import uvloop  # noqa: E402
 from lives import floors, naps  # noqa: E402
 from lives.ages import Hop, opened_with_ages, percentile, read  # noqa: E402
 from lives.crowd import PLUGINS, Crowd, Ran, crowd  # noqa: E402
@@ -237,10 +236,10 @@ def show_naps(taken: Mapping[int, float]) -> None:
 
 def measure(folder: Path, given: argparse.Namespace) -> None:
     if "laptop" not in given.skip:
-        show_lives("laptop: SQLite and the embedded bus, all in one process", uvloop.run(measure_laptop(folder, given)))
+        show_lives("laptop: SQLite and the embedded bus, all in one process", asyncio.run(measure_laptop(folder, given)))
     with private_server(MongoDB) as mongodb, private_server(RabbitMQ) as rabbitmq:
         if "cluster" not in given.skip:
-            measured = uvloop.run(measure_cluster(folder, given, mongodb, rabbitmq))
+            measured = asyncio.run(measure_cluster(folder, given, mongodb, rabbitmq))
             show_lives("cluster: MongoDB-wire server and RabbitMQ, the manager a process", measured)
             if "floors" not in given.skip:
                 body = ended_video(database(mongodb))

@@ -12,7 +12,6 @@ from contextlib import asynccontextmanager
 
 import httpx
 import uvicorn
-import uvloop
 from fastapi import FastAPI
 
 from video_manager.bootstrap import data_folder
@@ -36,7 +35,7 @@ def serve(settings: Settings) -> None:
     if not settings.keeps_data:
         _require_warehouse(settings)
     _prepare_logging(settings)
-    uvloop.run(_serve(settings))
+    asyncio.run(_serve(settings))
 
 
 def serve_service(settings: Settings, service: Service, generators: Sequence[str] = ()) -> None:
@@ -65,7 +64,7 @@ def serve_service(settings: Settings, service: Service, generators: Sequence[str
             "the same key; make it by `video-manager credentials new-key`"
         )
     _prepare_logging(settings)
-    uvloop.run(_serve_service(settings, service, generators))
+    asyncio.run(_serve_service(settings, service, generators))
 
 
 def _require_warehouse(settings: Settings) -> None:
