@@ -236,7 +236,9 @@ def show_naps(taken: Mapping[int, float]) -> None:
 
 def measure(folder: Path, given: argparse.Namespace) -> None:
     if "laptop" not in given.skip:
-        show_lives("laptop: SQLite and the embedded bus, all in one process", asyncio.run(measure_laptop(folder, given)))
+        show_lives(
+            "laptop: SQLite and the embedded bus, all in one process", asyncio.run(measure_laptop(folder, given))
+        )
     with private_server(MongoDB) as mongodb, private_server(RabbitMQ) as rabbitmq:
         if "cluster" not in given.skip:
             measured = asyncio.run(measure_cluster(folder, given, mongodb, rabbitmq))
