@@ -16,6 +16,6 @@ def no_collections() -> Iterator[None]:
 
 
 def keep_what_is_built() -> None:
-    """Everything that exists now stays for good: no later collection looks at it, so that none takes long enough for
-    somebody to notice. The little of it that is garbage already stays, too."""
+    """Everything that exists now stays for good: no later collection looks at it. The little of it that is garbage
+    already stays, too."""
     gc.freeze()
