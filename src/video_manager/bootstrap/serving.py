@@ -19,7 +19,7 @@ from video_manager.bootstrap.adapters import opened
 from video_manager.bootstrap.application import build_application, build_health_application
 from video_manager.bootstrap.services import ALL_SERVICES, API_ONLY, Service
 from video_manager.bootstrap.system import System
-from video_manager.collector import keep_what_is_built
+from video_manager.collector import keep_what_is_built, no_collections
 from video_manager.errors import SettingsError
 from video_manager.gateway.local_secrets import local_actor_token
 from video_manager.settings import Settings
@@ -83,9 +83,10 @@ def _prepare_logging(settings: Settings) -> None:
 async def _serve(settings: Settings) -> None:
     listening = _listen(settings)
     async with opened(settings) as adapters:
-        # An address that somebody gave is tried before anything else starts.
-        system = await System.build(settings, adapters, analytics_late=settings.warehouse_url is None)
-        server = _Server(build_application(system, workers=True), system, _greet_people)
+        with no_collections():
+            # An address that somebody gave is tried before anything else starts.
+            system = await System.build(settings, adapters, analytics_late=settings.warehouse_url is None)
+            server = _Server(build_application(system, workers=True), system, _greet_people)
         try:
             await server.run(listening)
         finally:
@@ -95,12 +96,13 @@ async def _serve(settings: Settings) -> None:
 async def _serve_service(settings: Settings, service: Service, generators: Sequence[str]) -> None:
     listening = _listen(settings)
     async with opened(settings) as adapters:
-        system = await System.build(settings, adapters, frozenset({service}), generators=generators)
-        if service.serves_people:
-            app = build_application(system, workers=True, studio=service is Service.STUDIO)
-        else:
-            app = build_health_application(system)
-        server = _Server(app, system, lambda system: _greet_operator(system, service))
+        with no_collections():
+            system = await System.build(settings, adapters, frozenset({service}), generators=generators)
+            if service.serves_people:
+                app = build_application(system, workers=True, studio=service is Service.STUDIO)
+            else:
+                app = build_health_application(system)
+            server = _Server(app, system, lambda system: _greet_operator(system, service))
         await server.run(listening)
 
 
@@ -218,8 +220,9 @@ async def run_embedded(settings: Settings, workers: bool) -> AsyncIterator[httpx
     if not settings.keeps_data:
         _require_warehouse(settings)
     async with opened(settings) as adapters:
-        system = await System.build(settings, adapters, ALL_SERVICES if workers else API_ONLY)
-        app = build_application(system, workers=workers, studio=False)
+        with no_collections():
+            system = await System.build(settings, adapters, ALL_SERVICES if workers else API_ONLY)
+            app = build_application(system, workers=workers, studio=False)
         token = local_actor_token(settings.data_dir)
         async with (
             app.router.lifespan_context(app),
