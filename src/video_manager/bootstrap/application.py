@@ -1,17 +1,17 @@
-"""The web applications: the gateway's routes with the studio on top, or the health of a service alone."""
+"""The web application that people and programs use: the gateway's routes with the studio on top."""
 
 import sys
-from collections.abc import AsyncIterator, Iterator
-from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from fastapi import FastAPI
 
 from video_manager.analytics.routes import router as analytics_router
+from video_manager.bootstrap.lifespan import running
 from video_manager.bootstrap.probes import health_of
 from video_manager.bootstrap.system import System
 from video_manager.gateway.app import GatewayParts, create_app
 from video_manager.gateway.events import EventFeed
-from video_manager.gateway.health import health_routes
 from video_manager.gateway.idempotency import IdempotencyRecords
 from video_manager.gateway.local_secrets import session_secret
 from video_manager.manager import job_routes, plugin_routes
@@ -58,7 +58,7 @@ def build_application(system: System, *, workers: bool, studio: bool = True) -> 
                 calendar_router(system.publishing.calendar, system.access.calendars.actor_of),
             ),
             page_routers=(callback_router(system.publishing.connecting),),
-            lifespan=(lambda: _running(system, workers=workers),),
+            lifespan=(lambda: running(system, workers=workers),),
         )
     )
     if studio:
@@ -74,28 +74,6 @@ def _terms(settings: Settings) -> plugin_routes.WorkerTerms:
     return plugin_routes.WorkerTerms(
         settings.worker_offline_seconds, settings.lease_seconds, settings.renew_seconds, settings.max_upload_bytes
     )
-
-
-def build_health_application(system: System) -> FastAPI:
-    """For a service that nobody calls: its port tells how it does, and nothing else."""
-
-    @asynccontextmanager
-    async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
-        async with _running(system, workers=True):
-            yield
-
-    app = FastAPI(title="Video Manager", openapi_url=None, docs_url=None, redoc_url=None, lifespan=lifespan)
-    app.include_router(health_routes(health_of(system, open_metrics=True)))
-    return app
-
-
-@asynccontextmanager
-async def _running(system: System, *, workers: bool) -> AsyncIterator[None]:
-    async with AsyncExitStack() as stack:
-        stack.push_async_callback(system.close)
-        if workers:
-            await system.start(stack)
-        yield
 
 
 def _mount_studio(app: FastAPI, system: System) -> None:

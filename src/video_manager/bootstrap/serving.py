@@ -12,15 +12,17 @@ from contextlib import asynccontextmanager
 
 import httpx
 import uvicorn
-from fastapi import FastAPI
+from starlette.applications import Starlette
 
 from video_manager.bootstrap import data_folder
 from video_manager.bootstrap.adapters import opened
-from video_manager.bootstrap.application import build_application, build_health_application
+from video_manager.bootstrap.lifespan import running
+from video_manager.bootstrap.probes import health_of
 from video_manager.bootstrap.services import ALL_SERVICES, API_ONLY, Service
 from video_manager.bootstrap.system import System
 from video_manager.collector import keep_what_is_built, no_collections
 from video_manager.errors import SettingsError
+from video_manager.gateway.health import health_application
 from video_manager.gateway.local_secrets import local_actor_token
 from video_manager.settings import Settings
 from video_manager.telemetry import configure_logging
@@ -86,7 +88,7 @@ async def _serve(settings: Settings) -> None:
         with no_collections():
             # An address that somebody gave is tried before anything else starts.
             system = await System.build(settings, adapters, analytics_late=settings.warehouse_url is None)
-            server = _Server(build_application(system, workers=True), system, _greet_people)
+            server = _Server(_application(system, workers=True), system, _greet_people)
         try:
             await server.run(listening)
         finally:
@@ -99,17 +101,25 @@ async def _serve_service(settings: Settings, service: Service, generators: Seque
         with no_collections():
             system = await System.build(settings, adapters, frozenset({service}), generators=generators)
             if service.serves_people:
-                app = build_application(system, workers=True, studio=service is Service.STUDIO)
+                app = _application(system, workers=True, studio=service is Service.STUDIO)
             else:
-                app = build_health_application(system)
+                health = health_of(system, open_metrics=True)
+                app = health_application(health, lambda _app: running(system, workers=True))
             server = _Server(app, system, lambda system: _greet_operator(system, service))
         await server.run(listening)
+
+
+def _application(system: System, *, workers: bool, studio: bool = True) -> Starlette:
+    # Loaded only where somebody calls it: FastAPI and the routes are a quarter of the start of the other services.
+    from video_manager.bootstrap.application import build_application  # noqa: PLC0415 - see above
+
+    return build_application(system, workers=workers, studio=studio)
 
 
 class _Server(uvicorn.Server):
     """Greets as soon as it answers."""
 
-    def __init__(self, app: FastAPI, system: System, greet: Callable[[System], None]) -> None:
+    def __init__(self, app: Starlette, system: System, greet: Callable[[System], None]) -> None:
         super().__init__(
             uvicorn.Config(
                 app, log_config=None, access_log=False, timeout_keep_alive=KEEP_ALIVE_SECONDS, server_header=False,
@@ -222,7 +232,7 @@ async def run_embedded(settings: Settings, workers: bool) -> AsyncIterator[httpx
     async with opened(settings) as adapters:
         with no_collections():
             system = await System.build(settings, adapters, ALL_SERVICES if workers else API_ONLY)
-            app = build_application(system, workers=workers, studio=False)
+            app = _application(system, workers=workers, studio=False)
         token = local_actor_token(settings.data_dir)
         async with (
             app.router.lifespan_context(app),
