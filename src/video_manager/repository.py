@@ -32,6 +32,7 @@ MAX_PAGE = 500
 """The largest page a caller may ask for."""
 
 _BACKOFF_SECONDS = 0.005
+_PLAIN = frozenset({str, int, float, bool, type(None)})
 
 
 @dataclass(frozen=True)
@@ -272,6 +273,8 @@ def stored_body(value: Frozen) -> dict[str, Any]:
 def _with_fixed_times(plain: Any, dumped: Any) -> Any:
     """`dumped` (JSON) with every text replaced whose `plain` counterpart is a time: pydantic leaves out
     microseconds that are zero and keeps the zone, so that its texts would not sort."""
+    if type(plain) in _PLAIN:  # nearly all of it
+        return dumped
     if isinstance(plain, datetime):
         return instant_text(plain)
     if isinstance(plain, Mapping) and isinstance(dumped, dict):
