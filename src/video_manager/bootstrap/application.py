@@ -1,15 +1,12 @@
 """The web application that people and programs use: the gateway's routes with the studio on top."""
 
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
-
 from fastapi import FastAPI
 
 from video_manager.analytics.routes import router as analytics_router
 from video_manager.bootstrap.lifespan import running
 from video_manager.bootstrap.probes import health_of
 from video_manager.bootstrap.system import System
+from video_manager.bootstrap.unused import CLIENTS, OLD_MODELS, without
 from video_manager.gateway.app import GatewayParts, create_app
 from video_manager.gateway.events import EventFeed
 from video_manager.gateway.idempotency import IdempotencyRecords
@@ -25,16 +22,20 @@ from video_manager.publishing.routes import api_router as publishing_router
 from video_manager.publishing.site.routes import public_router
 from video_manager.settings import Settings
 
-UNUSED_CLIENTS = ("aiohttp", "requests")
-"""Only the client halves of NiceGUI's socket libraries use them, if they are there; we only serve. Not loading them
-takes a tenth off the start."""
-
 
 def build_application(system: System, *, workers: bool, studio: bool = True) -> FastAPI:
     """With `workers` the application's lifespan also runs every service's handlers and timers."""
+    with without(*CLIENTS, *OLD_MODELS):
+        app = _gateway(system, workers=workers)
+        if studio:
+            _mount_studio(app, system)
+    return app
+
+
+def _gateway(system: System, *, workers: bool) -> FastAPI:
     settings, bus = system.settings, system.adapters.bus
     secret = session_secret(settings)
-    app = create_app(
+    return create_app(
         GatewayParts(
             settings=settings,
             access=system.access,
@@ -61,9 +62,6 @@ def build_application(system: System, *, workers: bool, studio: bool = True) -> 
             lifespan=(lambda: running(system, workers=workers),),
         )
     )
-    if studio:
-        _mount_studio(app, system)
-    return app
 
 
 def _worker_desk(system: System) -> WorkerDesk:
@@ -77,9 +75,8 @@ def _terms(settings: Settings) -> plugin_routes.WorkerTerms:
 
 
 def _mount_studio(app: FastAPI, system: System) -> None:
-    with _without(*UNUSED_CLIENTS):
-        from video_manager.studio.app import mount  # noqa: PLC0415 - commands that need no pages start without
-        from video_manager.studio.parts import StudioParts  # noqa: PLC0415
+    from video_manager.studio.app import mount  # noqa: PLC0415 - commands that need no pages start without
+    from video_manager.studio.parts import StudioParts  # noqa: PLC0415
 
     mount(
         app,
@@ -92,16 +89,3 @@ def _mount_studio(app: FastAPI, system: System) -> None:
             clock=system.adapters.clock,
         ),
     )  # fmt: skip
-
-
-@contextmanager
-def _without(*modules: str) -> Iterator[None]:
-    """Let imports inside find these modules missing, unless they are loaded already."""
-    hidden = [name for name in modules if name not in sys.modules]
-    for name in hidden:
-        sys.modules[name] = None  # type: ignore[assignment]  # how Python marks a module that cannot be imported
-    try:
-        yield
-    finally:
-        for name in hidden:
-            del sys.modules[name]
