@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from video_manager.analytics.warehouse_port import Warehouse
+from video_manager.collector import no_collections
 from video_manager.errors import Unavailable, VideoManagerError
 
 
@@ -41,8 +42,9 @@ class LateWarehouse:
         await self._warehouse.open()
 
     async def _load(self) -> Any:
-        # In a thread, so that the server answers meanwhile.
-        module = await asyncio.to_thread(importlib.import_module, "video_manager.adapters.warehouse")
+        with no_collections():
+            # In a thread, so that the server answers meanwhile.
+            module = await asyncio.to_thread(importlib.import_module, "video_manager.adapters.warehouse")
         url = module.sqlite_url(self._place) if isinstance(self._place, Path) else self._place
         return module.SqlWarehouse(url, connect_seconds=self._connect_seconds)
 
