@@ -200,15 +200,15 @@ def upload(driver: Driver, path: Path) -> Json:
     [
         ("corrupt.mp4", "damaged", "Invalid"),
         ("truncated.mp4", "cut off", ""),
-        ("truncated-without-index.mp4", "damaged or cut off", "Invalid data found"),
+        pytest.param("truncated-without-index.mp4", "damaged or cut off", "Invalid data found", marks=pytest.mark.long),
         ("text.mp4", "not a video", "Invalid data found"),
-        ("page.html", "not a video", ""),
+        pytest.param("page.html", "not a video", "", marks=pytest.mark.long),
         ("sound.mp4", "has sound but no picture", ""),
         ("dot.mkv", "only 1x1 pixels", ""),
-        ("still.png", "still picture", ""),
+        pytest.param("still.png", "still picture", "", marks=pytest.mark.long),
         ("huge.gif", "far too large", "Invalid argument"),
         pytest.param("huge.mkv", "16000x16000", "", marks=pytest.mark.long),
-        ("outsize.avi", "not a video", ""),
+        pytest.param("outsize.avi", "not a video", "", marks=pytest.mark.long),
     ],
 )  # fmt: skip
 def test_videos_that_cannot_be_used(
@@ -252,9 +252,9 @@ def test_unusual_videos_are_made_right(
     ("name", "words"),
     [
         ("no-picture.jpg", "is no picture"),
-        ("page.html", "is no picture"),
+        pytest.param("page.html", "is no picture", marks=pytest.mark.long),
         ("truncated.jpg", "is cut off"),
-        ("dot.png", "only 1x1 pixels"),
+        pytest.param("dot.png", "only 1x1 pixels", marks=pytest.mark.long),
         ("large.png", "15000x15000 pixels, which is too large"),
         ("bomb.png", "far too large"),
     ],

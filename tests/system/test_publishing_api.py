@@ -16,7 +16,7 @@ import pytest
 from pytest_httpserver import HTTPServer
 from standardwebhooks.webhooks import Webhook
 from tests.system.conftest import RunningSystem, wait_for
-from tests.system.driving import PATIENCE_SECONDS, SMALL, Driver, Json, assert_problem
+from tests.system.driving import BARE, PATIENCE_SECONDS, SMALL, Driver, Json, assert_problem
 from werkzeug import Request, Response
 
 
@@ -43,7 +43,7 @@ def soon(seconds: float) -> str:
 
 
 def test_a_folder_gets_exactly_the_approved_bytes(driver: Driver, tmp_path: Path) -> None:
-    story = {"text": "Bees dance to say where the flowers are."}
+    story = {"text": "Bees dance to say where the flowers are.", "aspect": "1:1"}
     recipe = {"steps": [{"step": "thumbnail"}], "checks": []}
     video = driver.made("story", title="Why bees dance", options=story, recipe=recipe)
     channel = driver.folder_channel(tmp_path / "out")
@@ -75,7 +75,7 @@ def test_a_folder_gets_exactly_the_approved_bytes(driver: Driver, tmp_path: Path
 
 def test_one_more_channel_afterwards(driver: Driver, tmp_path: Path) -> None:
     first, second = (driver.folder_channel(tmp_path / name, name) for name in ("one", "two"))
-    video = driver.made(title="Twice")
+    video = driver.made(title="Twice", recipe=BARE)
     body = {"video_id": video["id"], "version": 1, "channel_id": second}
     assert_problem(driver.http.post("/publications", json=body), 409, "invalid_transition")
     driver.review(video, "approve", channels=[first])
@@ -89,7 +89,7 @@ def test_one_more_channel_afterwards(driver: Driver, tmp_path: Path) -> None:
 
 def test_a_schedule_is_kept(driver: Driver, tmp_path: Path) -> None:
     channel = driver.folder_channel(tmp_path / "later")
-    video = driver.made(title="Later")
+    video = driver.made(title="Later", recipe=BARE)
     at = soon(3)
     driver.review(video, "approve", targets=[{"channel_id": channel, "publish_at": at}])
     publication = driver.publication_in(video, channel, "scheduled")
@@ -106,8 +106,9 @@ def test_wall_clock_times(driver: Driver, tmp_path: Path) -> None:
         ("2031-03-30T02:30", "Europe/Berlin"): "2031-03-30T01:00:00+00:00",  # skipped: the next valid instant
         ("2031-10-26T02:30", "Europe/Berlin"): "2031-10-26T00:30:00+00:00",  # twice: the first
     }
-    for (local, zone), instant in expected.items():
-        video = driver.made(title=local)
+    videos = [driver.request(title=local, recipe=BARE) for local, _ in expected]
+    for ((local, zone), instant), requested in zip(expected.items(), videos, strict=True):
+        video = driver.settled(requested["id"])
         driver.review(video, "approve", channels=[channel], publish_at={"local": local, "zone": zone})
         publication = driver.publication_in(video, channel, "scheduled")
         assert datetime.fromisoformat(publication["publish_at"]) == datetime.fromisoformat(instant)
@@ -115,14 +116,12 @@ def test_wall_clock_times(driver: Driver, tmp_path: Path) -> None:
         cancelled = driver.ok(driver.http.post(f"/publications/{publication['id']}/cancel"))
         assert cancelled["state"] == "cancelled"
     wrong = {"version": 1, "decision": "approve", "publish_at": {"local": "soon", "zone": "Europe/Berlin"}}
-    assert_problem(
-        driver.http.post(f"/videos/{driver.made()['id']}/review", json={**wrong, "channels": [channel]}), 422
-    )
+    assert_problem(driver.http.post(f"/videos/{videos[-1]['id']}/review", json={**wrong, "channels": [channel]}), 422)
 
 
 def test_changed_metadata_voids_a_scheduled_approval(driver: Driver, tmp_path: Path) -> None:
     channel = driver.folder_channel(tmp_path / "void")
-    video = driver.made(title="As approved")
+    video = driver.made(title="As approved", recipe=BARE)
     driver.review(video, "approve", channels=[channel], publish_at=soon(4))
     driver.publication_in(video, channel, "scheduled")
     changed = driver.ok(driver.http.patch(f"/videos/{video['id']}", json={"metadata": {"title": "Something else"}}))
@@ -136,7 +135,7 @@ def test_changed_metadata_voids_a_scheduled_approval(driver: Driver, tmp_path: P
 
 def test_deleting_withdraws_what_is_scheduled_and_leaves_what_is_public(driver: Driver, tmp_path: Path) -> None:
     channel = driver.folder_channel(tmp_path / "kept")
-    public, planned = driver.made(title="Public"), driver.made(title="Planned")
+    public, planned = (driver.made(title=title, recipe=BARE) for title in ("Public", "Planned"))
     driver.review(public, "approve", channels=[channel])
     driver.publication_in(public, channel, "published")
     driver.review(planned, "approve", channels=[channel], publish_at=soon(3600))
@@ -154,7 +153,7 @@ def test_deleting_withdraws_what_is_scheduled_and_leaves_what_is_public(driver: 
 
 def test_the_site_counts_and_the_dashboard_shows_it(driver: Driver) -> None:
     url, site = driver.system.url, driver.site_channel()
-    video = driver.made(title="On the site", options={**SMALL, "duration_seconds": 2})
+    video = driver.made(title="On the site", options={**SMALL, "duration_seconds": 2}, recipe=BARE)
     driver.review(video, "approve", channels=[site])
     publication = driver.publication_in(video, site, "published")
     page = publication["external_url"]
@@ -198,7 +197,7 @@ def test_the_site_counts_and_the_dashboard_shows_it(driver: Driver) -> None:
 
 def test_notifications_tell_the_whole_story(driver: Driver, tmp_path: Path) -> None:
     channel = driver.folder_channel(tmp_path / "told")
-    video = driver.made(title="Told about")
+    video = driver.made(title="Told about", recipe=BARE)
     driver.review(video, "approve", channels=[channel])
     driver.publication_in(video, channel, "published")
     (tmp_path / "none.mp4").write_text("nothing")
@@ -228,7 +227,7 @@ def test_webhooks_are_signed(driver: Driver) -> None:
         made = driver.ok(driver.http.post("/webhooks", json=body), 201)
         assert made["secret"].startswith("whsec_")
         assert driver.ok(driver.http.get(f"/webhooks/{made['id']}"))["secret"] is None
-        video = driver.made(title="Hooked")
+        video = driver.made(title="Hooked", recipe=BARE)
         wait_for(lambda: len(received) >= 2, 30, f"deliveries: {len(received)}")
         events = [Webhook(made["secret"]).verify(content, headers) for headers, content in received]
         assert [event["type"] for event in events] == ["version.created", "version.ready"]
@@ -258,14 +257,14 @@ def test_live_events_show_a_render(driver: Driver) -> None:
     thread = threading.Thread(target=listen, daemon=True)
     thread.start()
     assert listening.wait(20)
-    video = driver.made(options={"duration_seconds": 30, "width": 540, "height": 960}, title="Live")
+    video = driver.made(options={"duration_seconds": 30, "width": 360, "height": 640}, title="Live", recipe=BARE)
     mine = [event for event in seen if event["data"].get("video_id") == video["id"]]
     kinds = {event["type"] for event in mine}
     assert {"version.created", "job.progress", "version.ready"} <= kinds
     progress = [event["data"]["progress"] for event in mine if event["type"] == "job.progress"]
     assert any(0 < value < 1 for value in progress)
     done.set()
-    driver.made()
+    driver.request(recipe=BARE)
     thread.join(20)
     assert not thread.is_alive()
 
