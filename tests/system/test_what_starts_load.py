@@ -2,6 +2,8 @@
 
 import json
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -23,11 +25,13 @@ gc.callbacks.append(look)
 atexit.register(tell)
 """
 RENDERING = ("av", "cv2", "numpy", "onnxruntime", "hibari", "pysubs2", "imageio_ffmpeg", "markdown_it")
-RARELY = ("apprise", "feedgen", "lxml", "rich.table")
+RARELY = ("apprise", "feedgen", "lxml")
 """Loaded with the first use, or never."""
 WEB = ("fastapi", "nicegui", "jinja2", "video_manager.bootstrap.application")
 WAREHOUSE = ("sqlalchemy",)
 MIGRATING = ("alembic",)
+TABLES = ("rich.table",)
+"""Commands print them."""
 LAPTOP = ("aiosqlite", "sqlalchemy.dialects.sqlite")
 MOST_COLLECTED = 50_000
 """Objects that one collection goes through. What a start makes is several times as much: modules, models, routes."""
@@ -58,7 +62,7 @@ def test_the_laptop_loads_no_servers_drivers(tmp_path: Path, told: Path) -> None
     system = RunningSystem(tmp_path)
     for _ in range(2):  # the first start makes the schemas
         assert system.start().wait_ready().stop() == 0
-    check(told, system.pid, (*RENDERING, *RARELY, *MIGRATING, *CLUSTER), (*LAPTOP, *WAREHOUSE, *WEB))
+    check(told, system.pid, (*RENDERING, *RARELY, *TABLES, *MIGRATING, *CLUSTER), (*LAPTOP, *WAREHOUSE, *WEB))
 
 
 @pytest.mark.parametrize(
@@ -77,4 +81,21 @@ def test_a_service_loads_what_it_uses(
         cluster = RunningCluster(tmp_path / "cluster", servers, {**dict.fromkeys(SERVICES, 0), service: 1})
         cluster.start().wait_ready()
         assert set(cluster.stop().values()) == {0}
-        check(told, cluster.processes[0].pid, (*RENDERING, *RARELY, *LAPTOP, *absent), present)
+        check(told, cluster.processes[0].pid, (*RENDERING, *RARELY, *TABLES, *LAPTOP, *absent), present)
+
+
+@pytest.mark.parametrize(
+    ("command", "absent", "present"),
+    [("videos list", (*WAREHOUSE, *CLUSTER), ("fastapi",)), ("analytics summary", ("pymongo", "aio_pika"), WAREHOUSE)],
+)
+def test_a_command_without_a_server_loads_the_warehouse_when_it_asks_it(
+    tmp_path: Path, told: Path, command: str, absent: tuple[str, ...], present: tuple[str, ...]
+) -> None:
+    environment = {**os.environ, "VIDEO_MANAGER_DATA_DIR": str(tmp_path / "data")}
+    done = subprocess.Popen(
+        [sys.executable, "-m", "video_manager", *command.split(), "--json"], env=environment, stdout=subprocess.PIPE
+    )
+    answer, _ = done.communicate(timeout=120)
+    assert done.returncode == 0
+    assert json.loads(answer)
+    check(told, done.pid, ("nicegui", *RENDERING, *RARELY, *absent), present)

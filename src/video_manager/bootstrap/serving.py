@@ -28,6 +28,7 @@ from video_manager.settings import Settings
 from video_manager.telemetry import configure_logging
 
 EMBEDDED_URL = "http://video-manager.local"
+ANALYTICS = "/api/v1/analytics"
 KEEP_ALIVE_SECONDS = 30
 log = logging.getLogger(__name__)
 
@@ -230,15 +231,25 @@ async def run_embedded(settings: Settings, workers: bool) -> AsyncIterator[httpx
     if not settings.keeps_data:
         _require_warehouse(settings)
     async with opened(settings) as adapters:
+        late = not workers and settings.warehouse_url is None
         with no_collections():
-            system = await System.build(settings, adapters, ALL_SERVICES if workers else API_ONLY)
+            services = ALL_SERVICES if workers else API_ONLY
+            system = await System.build(settings, adapters, services, analytics_late=late)
             app = _application(system, workers=workers, studio=False)
         token = local_actor_token(settings.data_dir)
+        finishing = asyncio.Lock()
+
+        async def open_what_is_asked(request: httpx.Request) -> None:
+            """Most commands never ask analytics, which is a seventh of their time."""
+            if request.url.path.startswith(ANALYTICS):
+                async with finishing:
+                    await system.finish_start()
+
         async with (
             app.router.lifespan_context(app),
             httpx.AsyncClient(
                 transport=httpx.ASGITransport(app=app), base_url=EMBEDDED_URL, timeout=120,
-                headers={"Authorization": f"Bearer {token}"},
+                headers={"Authorization": f"Bearer {token}"}, event_hooks={"request": [open_what_is_asked]},
             ) as client,
         ):  # fmt: skip
             yield client
