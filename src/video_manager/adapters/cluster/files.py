@@ -147,15 +147,15 @@ class GridFiles:
                 return 0
             keys = [file.key for file in files]
             await self._writes.mark_removed(*keys)
-            deleted = await self._grid.files.delete_many({"_id": {"$in": keys}})
+            deleted = await self._grid.remove_documents(self._grid.files, keys)
             for file in files:
                 await self._grid.remove_chunks_of(file)
             await self._writes.forget(*keys)
-        if deleted.deleted_count == len(files):
+        if deleted == len(files):
             self._space.removed(len(files), sum(file.size_bytes for file in files))
         else:  # by somebody else, or by us with an answer that was lost
             self._space.changed()
-        return deleted.deleted_count
+        return deleted
 
     async def list(self) -> AsyncGenerator[StoredFile, None]:
         with explained():

@@ -23,7 +23,7 @@ from bson.codec_options import CodecOptions
 from pymongo import ASCENDING, DESCENDING
 from pymongo.asynchronous.collection import AsyncCollection
 from pymongo.asynchronous.database import AsyncDatabase
-from pymongo.errors import BulkWriteError, DuplicateKeyError, OperationFailure
+from pymongo.errors import AutoReconnect, BulkWriteError, DuplicateKeyError, OperationFailure
 
 from video_manager.adapters.cluster.mongo_errors import SETTING
 from video_manager.errors import SettingsError
@@ -143,6 +143,12 @@ class Grid:
             return False
         return True
 
+    async def remove_documents(self, collection: Collection, keys: Sequence[Any]) -> int:
+        """How many were there. One by one in one command: what deletes many by one filter the driver does not repeat
+        when its answer is lost."""
+        deletes = [pymongo.DeleteOne({"_id": key}) for key in keys]
+        return (await collection.bulk_write(deletes, ordered=False)).deleted_count
+
     async def remove_chunks_of(self, file: GridFile) -> None:
         """Of a whole file, of which it is known how many it has."""
         for start in range(0, file.chunks, _REMOVED_AT_ONCE):
@@ -154,7 +160,11 @@ class Grid:
                 await self._remove_chunks(key, start)
 
     async def _remove_chunks(self, key: Any, start: int) -> None:
-        await self.chunks.delete_many({"files_id": key, "n": {"$gte": start, "$lt": start + _REMOVED_AT_ONCE}})
+        some = {"files_id": key, "n": {"$gte": start, "$lt": start + _REMOVED_AT_ONCE}}
+        try:
+            await self.chunks.delete_many(some)
+        except AutoReconnect:
+            await self.chunks.delete_many(some)  # once more, as the driver does with other writes
 
 
 def chunks_of(key: Any, first: int, pieces: Sequence[bytes]) -> list[Chunk]:

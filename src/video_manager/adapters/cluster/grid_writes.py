@@ -142,7 +142,7 @@ class Writes:
         await self._grid.writes.bulk_write(marks, ordered=False)
 
     async def forget(self, *keys: Any) -> None:
-        await self._grid.writes.delete_many({"_id": {"$in": keys}})
+        await self._grid.remove_documents(self._grid.writes, keys)
 
     async def sweep(self, older_than: timedelta) -> int:
         """Remove what writers and removers that died have left; how many. A living writer renews its record every few
