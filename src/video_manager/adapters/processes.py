@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import os
 import signal
+import socket
 import sys
 from collections import deque
 from collections.abc import AsyncIterator, Mapping
@@ -61,30 +62,23 @@ class ProcessRunner:
         self, message: HostCall
     ) -> AsyncIterator[tuple[asyncio.subprocess.Process, asyncio.StreamReader]]:
         """The child and its answers; on leaving, nothing of its process group is alive."""
-        read_end, write_end = os.pipe()
-        try:
-            reader, transport = await _reader_of(read_end)
-        except BaseException:
-            os.close(write_end)
-            raise
-        try:
+        async with answers_of_child() as (answers, childs_end):
             try:
                 process = await asyncio.create_subprocess_exec(
                     sys.executable, "-P", "-m", "video_manager.plugins.host",
-                    "--answer-fd", str(write_end), "--parent", str(os.getpid()),
+                    "--answer-fd", str(childs_end.fileno()), "--parent", str(os.getpid()),
                     stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,
-                    pass_fds=(write_end,), start_new_session=True, cwd=message.work_folder, env=self._environment(),
+                    pass_fds=(childs_end.fileno(),), start_new_session=True, cwd=message.work_folder,
+                    env=self._environment(),
                 )  # fmt: skip
             except OSError as error:
                 raise PermanentError(f"the plugin process could not be started: {error}") from error
             finally:
-                os.close(write_end)
+                childs_end.close()
             try:
-                yield process, reader
+                yield process, answers
             finally:
                 await end_group(process)
-        finally:
-            transport.close()
 
     def _environment(self) -> dict[str, str]:
         """Ours without our settings, which hold secrets that are no plugin's business."""
@@ -96,22 +90,26 @@ class ProcessRunner:
         return {**dict.fromkeys(names, str(self._threads)), "PYTHONUNBUFFERED": "1", **kept}
 
 
-async def _reader_of(read_end: int) -> tuple[asyncio.StreamReader, asyncio.BaseTransport]:
-    loop = asyncio.get_running_loop()
-    reader = asyncio.StreamReader(limit=_LINE_LIMIT_BYTES)
-    pipe = os.fdopen(read_end, "rb", buffering=0)
-    try:
-        transport, _ = await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), pipe)
-    except BaseException:
-        pipe.close()
-        raise
-    return reader, transport
+@contextlib.asynccontextmanager
+async def answers_of_child() -> AsyncIterator[tuple[asyncio.StreamReader, socket.socket]]:
+    """What a child writes into the second one; the caller closes it once the child has it.
+
+    Sockets, because they are what every event loop takes over whole. Of a pipe (`connect_read_pipe`) uvloop 0.23 closes
+    the file descriptor, and then its file object once more, which hits whatever another thread opened in between.
+    """
+    ours, childs = socket.socketpair()
+    with ours, childs:
+        reader, writer = await asyncio.open_unix_connection(sock=ours, limit=_LINE_LIMIT_BYTES)
+        try:
+            yield reader, childs
+        finally:
+            writer.transport.abort()
 
 
 async def _feed(process: asyncio.subprocess.Process, message: bytes) -> None:
-    if process.stdin is None:
+    if process.stdin is None or process.stdin.is_closing():  # it died early: its exit status says why
         return
-    with contextlib.suppress(BrokenPipeError, ConnectionResetError):  # it died early: its exit status says why
+    with contextlib.suppress(BrokenPipeError, ConnectionResetError):
         process.stdin.write(message)
         await process.stdin.drain()
     process.stdin.close()
