@@ -29,6 +29,7 @@ ALLOWED: dict[str, tuple[str, ...]] = {
     "nicegui": ("studio/", "bootstrap/"),
     "fastapi": ("gateway/", "web.py", "web_files.py", "*routes.py", "bootstrap/", "studio/"),
     "uvicorn": ("bootstrap/", "gateway/app.py", "fakes/serving.py"),  # its proxy middleware
+    "uvloop": ("bootstrap/",),
     "typer": ("cli/",),
     "rich": ("cli/",),
     "apprise": ("notifications/",),

@@ -7,11 +7,13 @@ import os
 import signal
 import socket
 import sys
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Sequence
 from contextlib import asynccontextmanager
+from typing import Any
 
 import httpx
 import uvicorn
+import uvloop
 from fastapi import FastAPI
 
 from video_manager.bootstrap import data_folder
@@ -64,7 +66,13 @@ def serve_service(settings: Settings, service: Service, generators: Sequence[str
             "the same key; make it by `video-manager credentials new-key`"
         )
     _prepare_logging(settings)
-    asyncio.run(_serve_service(settings, service, generators))
+    runner_for(service)(_serve_service(settings, service, generators))
+
+
+def runner_for(service: Service) -> Callable[[Coroutine[Any, Any, None]], None]:
+    """What runs its event loop. uvloop takes less processor time, but starting a process from it takes more, and leaves
+    open in it whatever is inheritable: not for services that start one for each job (docs/decisions/0016)."""
+    return asyncio.run if service.runs_plugins else uvloop.run
 
 
 def _require_warehouse(settings: Settings) -> None:
