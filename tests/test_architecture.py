@@ -82,6 +82,11 @@ def test_no_process_is_started_by_other_ways() -> None:
     assert not wrong
 
 
+def test_no_pipe_is_handed_to_an_event_loop() -> None:
+    """Of one, uvloop closes the descriptor, and then its file object as well (docs/decisions/0016-event-loop.md)."""
+    assert not [_name(path) for path in MODULES if re.search(r"\.connect_(read|write)_pipe\(", path.read_text("utf-8"))]
+
+
 def test_adapters_know_only_the_ports_of_services() -> None:
     wrong = [
         f"{_name(path)}:{line} imports {imported}"

@@ -7,12 +7,16 @@ from contextlib import contextmanager
 
 @contextmanager
 def no_collections() -> Iterator[None]:
-    """While thousands of things are imported that all stay: the collector would look through them again and again."""
+    """While thousands of things are imported or built that all stay: the collector would look through them again and
+    again. No later collection looks at them, either."""
+    outermost = gc.isenabled()
     gc.disable()
     try:
         yield
     finally:
-        gc.enable()
+        keep_what_is_built()
+        if outermost:
+            gc.enable()
 
 
 def keep_what_is_built() -> None:

@@ -20,9 +20,13 @@ MOST_IN_HAND = 20_000
 """More messages than this are not kept in memory: the sweep finds them in their documents."""
 
 MARK_SECONDS = 0.25
-"""What was published is marked as sent so much later, all of it in one write for each collection: marking each at once
-cost as many writes as the work itself. A crash before repeats those messages. A sweep leaves alone what is younger than
-`sweep_seconds`, so this has to be well below."""
+"""What was published is marked as sent when nothing more was for so long, at the latest after `LATEST_MARK_SECONDS`:
+marking each at once cost as many writes as the work itself, and a document that goes on is marked once for several
+messages. A crash before repeats those messages. A sweep leaves alone what is younger than `sweep_seconds`, so both have
+to be well below."""
+LATEST_MARK_SECONDS = 1.0
+_MARKED_AT_ONCE = 20
+"""Documents a write, so that others come in between."""
 
 LONGEST_PAUSE_SECONDS = 10.0
 """A broker or a store that is away is tried again at least this often."""
@@ -61,6 +65,7 @@ class OutboxRelay:
         self._written: deque[Unsent] = deque()
         self._in_hand: set[Key] = set()
         self._mark_seconds = min(MARK_SECONDS, sweep_seconds / 10)
+        self._latest_mark_seconds = min(LATEST_MARK_SECONDS, sweep_seconds / 3)
         self._sent: list[Unsent] = []
         self._something_sent = asyncio.Event()
         self._marking = asyncio.Lock()
@@ -230,8 +235,11 @@ class OutboxRelay:
     async def _keep_marking(self) -> None:
         while True:
             await self._something_sent.wait()
+            latest = self._clock.monotonic() + self._latest_mark_seconds
+            while self._something_sent.is_set() and self._clock.monotonic() < latest:
+                self._something_sent.clear()
+                await self._clock.sleep(self._mark_seconds)
             self._something_sent.clear()
-            await self._clock.sleep(self._mark_seconds)
             try:
                 await self._mark_sent()
             except Exception as error:  # noqa: BLE001 - as in `_relay`; what is not marked is swept and sent again
@@ -248,7 +256,9 @@ class OutboxRelay:
         messages: dict[tuple[str, str], list[Envelope]] = {}
         for document in documents:
             messages.setdefault((document.collection, document.id), []).extend(document.messages)
-        await self._store.mark_all_sent([Unsent(*key, tuple(sent)) for key, sent in messages.items() if sent])
+        marks = [Unsent(*key, tuple(sent)) for key, sent in messages.items() if sent]
+        for start in range(0, len(marks), _MARKED_AT_ONCE):
+            await self._store.mark_all_sent(marks[start : start + _MARKED_AT_ONCE])
         for key in _keys(documents):
             self._in_hand.discard(key)
             self._held.release(key)

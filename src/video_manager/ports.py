@@ -2,7 +2,7 @@
 contract suite in `tests/contract` that both pass."""
 
 import re
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -215,6 +215,10 @@ class FileStore(Protocol):
         ...
 
     async def delete(self, id: str) -> bool: ...
+
+    async def delete_many(self, ids: Collection[str]) -> None:
+        """Those that are there, in fewer steps than one after the other."""
+        ...
 
     def list(self) -> AsyncIterator[StoredFile]:
         """All complete files, in no order; sha256 may be empty in listings."""

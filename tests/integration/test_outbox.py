@@ -234,10 +234,33 @@ async def test_what_was_sent_is_marked_together(system: System, marked: MarkedSt
         await marked.insert("things", f"{n}", {"id": f"{n}"}, outbox=[message(f"m{n}", time=clock.now())])
         await until(lambda sent=n: len(system.got) > sent)  # type: ignore[misc]  # each published by itself
     assert marked.marks == []
+    await clock.advance(0.3)  # more was sent since the first
+    assert marked.marks == []
     await clock.advance(0.3)
     await until_empty(marked)
     assert marked.marks == [20]
     assert not relay._in_hand
+    await relay.stop()
+
+
+async def test_a_document_that_goes_on_is_marked_for_several_messages_and_not_too_late(
+    system: System, marked: MarkedStore
+) -> None:
+    clock = VirtualClock()
+    await system.consume("version.*")
+    relay = OutboxRelay(marked, system.bus, clock)
+    await relay.start()
+    await marked.insert("things", "a", {"id": "a"}, outbox=[message("m1", time=clock.now())])
+    for n in range(1, 12):
+        await until(lambda sent=n: len(system.got) >= sent)  # type: ignore[misc]
+        await clock.advance(0.2)
+        await marked.replace("things", "a", n, {"id": "a"}, outbox=[message(f"m{n + 1}", time=clock.now())])
+    assert marked.marks[:1] == [1], "one document, though it never rested"
+    assert len(marked.marks) == 2, "once a second"
+    await until(lambda: len(system.got) == 12)
+    for _ in range(2):
+        await clock.advance(0.3)
+    await until_empty(marked)
     await relay.stop()
 
 

@@ -64,9 +64,9 @@ async def store(tmp_path: Path) -> AsyncIterator[SqliteDocuments]:
     await opened.close()
 
 
-@pytest.fixture
-async def stories(store: SqliteDocuments) -> Repository[Story]:
-    repository = Repository(store, STORIES, Story)
+@pytest.fixture(params=[False, True], ids=["reads", "remembers"])
+async def stories(store: SqliteDocuments, request: pytest.FixtureRequest) -> Repository[Story]:
+    repository = Repository(store, STORIES, Story, remembers=request.param)
     await repository.register()
     return repository
 

@@ -1,17 +1,14 @@
-"""The web applications: the gateway's routes with the studio on top, or the health of a service alone."""
-
-import sys
-from collections.abc import AsyncIterator, Iterator
-from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+"""The web application that people and programs use: the gateway's routes with the studio on top."""
 
 from fastapi import FastAPI
 
 from video_manager.analytics.routes import router as analytics_router
+from video_manager.bootstrap.lifespan import running
 from video_manager.bootstrap.probes import health_of
 from video_manager.bootstrap.system import System
+from video_manager.bootstrap.unused import CLIENTS, OLD_MODELS, without
 from video_manager.gateway.app import GatewayParts, create_app
 from video_manager.gateway.events import EventFeed
-from video_manager.gateway.health import health_routes
 from video_manager.gateway.idempotency import IdempotencyRecords
 from video_manager.gateway.local_secrets import session_secret
 from video_manager.manager import job_routes, plugin_routes
@@ -25,16 +22,20 @@ from video_manager.publishing.routes import api_router as publishing_router
 from video_manager.publishing.site.routes import public_router
 from video_manager.settings import Settings
 
-UNUSED_CLIENTS = ("aiohttp", "requests")
-"""Only the client halves of NiceGUI's socket libraries use them, if they are there; we only serve. Not loading them
-takes a tenth off the start."""
-
 
 def build_application(system: System, *, workers: bool, studio: bool = True) -> FastAPI:
     """With `workers` the application's lifespan also runs every service's handlers and timers."""
+    with without(*CLIENTS, *OLD_MODELS):
+        app = _gateway(system, workers=workers)
+        if studio:
+            _mount_studio(app, system)
+    return app
+
+
+def _gateway(system: System, *, workers: bool) -> FastAPI:
     settings, bus = system.settings, system.adapters.bus
     secret = session_secret(settings)
-    app = create_app(
+    return create_app(
         GatewayParts(
             settings=settings,
             access=system.access,
@@ -58,12 +59,9 @@ def build_application(system: System, *, workers: bool, studio: bool = True) -> 
                 calendar_router(system.publishing.calendar, system.access.calendars.actor_of),
             ),
             page_routers=(callback_router(system.publishing.connecting),),
-            lifespan=(lambda: _running(system, workers=workers),),
+            lifespan=(lambda: running(system, workers=workers),),
         )
     )
-    if studio:
-        _mount_studio(app, system)
-    return app
 
 
 def _worker_desk(system: System) -> WorkerDesk:
@@ -76,32 +74,9 @@ def _terms(settings: Settings) -> plugin_routes.WorkerTerms:
     )
 
 
-def build_health_application(system: System) -> FastAPI:
-    """For a service that nobody calls: its port tells how it does, and nothing else."""
-
-    @asynccontextmanager
-    async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
-        async with _running(system, workers=True):
-            yield
-
-    app = FastAPI(title="Video Manager", openapi_url=None, docs_url=None, redoc_url=None, lifespan=lifespan)
-    app.include_router(health_routes(health_of(system, open_metrics=True)))
-    return app
-
-
-@asynccontextmanager
-async def _running(system: System, *, workers: bool) -> AsyncIterator[None]:
-    async with AsyncExitStack() as stack:
-        stack.push_async_callback(system.close)
-        if workers:
-            await system.start(stack)
-        yield
-
-
 def _mount_studio(app: FastAPI, system: System) -> None:
-    with _without(*UNUSED_CLIENTS):
-        from video_manager.studio.app import mount  # noqa: PLC0415 - commands that need no pages start without
-        from video_manager.studio.parts import StudioParts  # noqa: PLC0415
+    from video_manager.studio.app import mount  # noqa: PLC0415 - commands that need no pages start without
+    from video_manager.studio.parts import StudioParts  # noqa: PLC0415
 
     mount(
         app,
@@ -114,16 +89,3 @@ def _mount_studio(app: FastAPI, system: System) -> None:
             clock=system.adapters.clock,
         ),
     )  # fmt: skip
-
-
-@contextmanager
-def _without(*modules: str) -> Iterator[None]:
-    """Let imports inside find these modules missing, unless they are loaded already."""
-    hidden = [name for name in modules if name not in sys.modules]
-    for name in hidden:
-        sys.modules[name] = None  # type: ignore[assignment]  # how Python marks a module that cannot be imported
-    try:
-        yield
-    finally:
-        for name in hidden:
-            del sys.modules[name]

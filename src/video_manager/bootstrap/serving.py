@@ -13,16 +13,17 @@ from typing import Any
 
 import httpx
 import uvicorn
-import uvloop
-from fastapi import FastAPI
+from starlette.applications import Starlette
 
 from video_manager.bootstrap import data_folder
 from video_manager.bootstrap.adapters import opened
-from video_manager.bootstrap.application import build_application, build_health_application
+from video_manager.bootstrap.lifespan import running
+from video_manager.bootstrap.probes import health_of
 from video_manager.bootstrap.services import ALL_SERVICES, API_ONLY, Service
 from video_manager.bootstrap.system import System
-from video_manager.collector import keep_what_is_built
+from video_manager.collector import keep_what_is_built, no_collections
 from video_manager.errors import SettingsError
+from video_manager.gateway.health import health_application
 from video_manager.gateway.local_secrets import local_actor_token
 from video_manager.settings import Settings
 from video_manager.telemetry import configure_logging
@@ -72,7 +73,11 @@ def serve_service(settings: Settings, service: Service, generators: Sequence[str
 def runner_for(service: Service) -> Callable[[Coroutine[Any, Any, None]], None]:
     """What runs its event loop. uvloop takes less processor time, but starting a process from it takes more, and leaves
     open in it whatever is inheritable: not for services that start one for each job (docs/decisions/0016)."""
-    return asyncio.run if service.runs_plugins else uvloop.run
+    if service.runs_plugins:
+        return asyncio.run
+    import uvloop  # noqa: PLC0415 - only for those that run on it
+
+    return uvloop.run
 
 
 def _require_warehouse(settings: Settings) -> None:
@@ -91,9 +96,10 @@ def _prepare_logging(settings: Settings) -> None:
 async def _serve(settings: Settings) -> None:
     listening = _listen(settings)
     async with opened(settings) as adapters:
-        # An address that somebody gave is tried before anything else starts.
-        system = await System.build(settings, adapters, analytics_late=settings.warehouse_url is None)
-        server = _Server(build_application(system, workers=True), system, _greet_people)
+        with no_collections():
+            # An address that somebody gave is tried before anything else starts.
+            system = await System.build(settings, adapters, analytics_late=settings.warehouse_url is None)
+            server = _Server(_application(system, workers=True), system, _greet_people)
         try:
             await server.run(listening)
         finally:
@@ -103,19 +109,28 @@ async def _serve(settings: Settings) -> None:
 async def _serve_service(settings: Settings, service: Service, generators: Sequence[str]) -> None:
     listening = _listen(settings)
     async with opened(settings) as adapters:
-        system = await System.build(settings, adapters, frozenset({service}), generators=generators)
-        if service.serves_people:
-            app = build_application(system, workers=True, studio=service is Service.STUDIO)
-        else:
-            app = build_health_application(system)
-        server = _Server(app, system, lambda system: _greet_operator(system, service))
+        with no_collections():
+            system = await System.build(settings, adapters, frozenset({service}), generators=generators)
+            if service.serves_people:
+                app = _application(system, workers=True, studio=service is Service.STUDIO)
+            else:
+                health = health_of(system, open_metrics=True)
+                app = health_application(health, lambda _app: running(system, workers=True))
+            server = _Server(app, system, lambda system: _greet_operator(system, service))
         await server.run(listening)
+
+
+def _application(system: System, *, workers: bool, studio: bool = True) -> Starlette:
+    # Loaded only where somebody calls it: FastAPI and the routes are a quarter of the start of the other services.
+    from video_manager.bootstrap.application import build_application  # noqa: PLC0415 - see above
+
+    return build_application(system, workers=workers, studio=studio)
 
 
 class _Server(uvicorn.Server):
     """Greets as soon as it answers."""
 
-    def __init__(self, app: FastAPI, system: System, greet: Callable[[System], None]) -> None:
+    def __init__(self, app: Starlette, system: System, greet: Callable[[System], None]) -> None:
         super().__init__(
             uvicorn.Config(
                 app, log_config=None, access_log=False, timeout_keep_alive=KEEP_ALIVE_SECONDS, server_header=False,
@@ -226,8 +241,9 @@ async def run_embedded(settings: Settings, workers: bool) -> AsyncIterator[httpx
     if not settings.keeps_data:
         _require_warehouse(settings)
     async with opened(settings) as adapters:
-        system = await System.build(settings, adapters, ALL_SERVICES if workers else API_ONLY)
-        app = build_application(system, workers=workers, studio=False)
+        with no_collections():
+            system = await System.build(settings, adapters, ALL_SERVICES if workers else API_ONLY)
+            app = _application(system, workers=workers, studio=False)
         token = local_actor_token(settings.data_dir)
         async with (
             app.router.lifespan_context(app),

@@ -195,7 +195,8 @@ def _assemble(
     documents, files, bus, clock = adapters.documents, adapters.files, adapters.bus, adapters.clock
     registry = load_registry(settings.plugin_folder)
     folders = work_folders(settings.data_dir / "work")
-    videos, jobs = Repository(documents, VIDEOS, Video), Repository(documents, JOBS, Job)
+    videos = Repository(documents, VIDEOS, Video, remembers=True)
+    jobs = Repository(documents, JOBS, Job, remembers=True)
     access = AccessService(documents, clock, settings, local_actor_token(settings.data_dir))
     uploads = UploadsService(documents, files, clock, settings)
     registered = Repository(documents, EXTERNAL_GENERATORS, ExternalGenerator)

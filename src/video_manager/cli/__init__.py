@@ -6,6 +6,9 @@ Modules and functions here import what they need when they run, so that `--help`
 
 def main() -> None:
     """Entry point of `video-manager`."""
-    from video_manager.cli.app import run
+    from video_manager.collector import no_collections
+
+    with no_collections():
+        from video_manager.cli.app import run
 
     run()

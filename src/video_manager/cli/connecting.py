@@ -1,6 +1,5 @@
 """`channels connect`, `reconnect` and `app`: channels of platforms where people sign in."""
 
-import asyncio
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -88,6 +87,8 @@ def reconnect(channel: Annotated[str, typer.Argument(help="The channel, by name 
 
 async def _signed_in(api: "Api", platform: str, body: dict[str, Any]) -> "Json":
     """The connection once its accounts are known."""
+    import asyncio
+
     from video_manager.settings import read_settings
 
     if api.embedded and read_settings().keeps_data:

@@ -13,6 +13,7 @@ import httpx
 
 from video_manager.cli.client import Api
 from video_manager.cli.exits import CommandError, Exit
+from video_manager.collector import no_collections
 from video_manager.settings import Settings
 from video_manager.telemetry import configure_logging
 
@@ -29,7 +30,8 @@ async def connect(settings: Settings, *, workers: bool = False) -> AsyncIterator
         async with _remote(settings, server) as http:
             yield Api(http, embedded=False)
         return
-    from video_manager.bootstrap import run_embedded
+    with no_collections():
+        from video_manager.bootstrap import run_embedded
 
     quiet = settings if "log_level" in settings.model_fields_set else settings.model_copy(
         update={"log_level": "WARNING"}

@@ -38,7 +38,7 @@ async def follow(api: Api, ids: Sequence[str]) -> Followed:
 async def _watch(api: Api, ids: Sequence[str], stop: asyncio.Event) -> list[Json]:
     columns = (TextColumn("{task.description}", table_column=None), BarColumn(), TaskProgressColumn(),
                TimeElapsedColumn(), TextColumn("[dim]{task.fields[stage]}"))  # fmt: skip
-    with Progress(*columns, console=err) as progress:
+    with Progress(*columns, console=err.console) as progress:
         tasks = {id: progress.add_task(id[:8], total=1.0, stage="") for id in ids}
         videos: dict[str, Json] = {}
         while True:

@@ -5,18 +5,38 @@ import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
-from typing import Annotated, Any
+from functools import cached_property
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.console import Console
-from rich.markup import escape
-from rich.table import Table
+
+if TYPE_CHECKING:
+    from rich.console import Console
 
 PIPE_COLUMNS = 240
 """Into a file or a pipe, rows are not folded at the 80 columns that would be assumed."""
 
-out = Console(highlight=False, width=None if sys.stdout.isatty() or "COLUMNS" in os.environ else PIPE_COLUMNS)
-err = Console(stderr=True, highlight=False)
+
+class Screen:
+    """Rich's console, loaded with the first text: `--help` and the services never need it."""
+
+    def __init__(self, *, stderr: bool = False) -> None:
+        self._stderr = stderr
+
+    @cached_property
+    def console(self) -> "Console":
+        from rich.console import Console
+
+        known = self._stderr or sys.stdout.isatty() or "COLUMNS" in os.environ
+        return Console(stderr=self._stderr, highlight=False, width=None if known else PIPE_COLUMNS)
+
+    def print(self, *objects: Any, **how: Any) -> None:
+        """As `Console.print`."""
+        self.console.print(*objects, **how)
+
+
+out = Screen()
+err = Screen(stderr=True)
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
 
@@ -35,6 +55,9 @@ def print_items(items: Sequence[Mapping[str, Any]], columns: Mapping[str, Column
     if not items:
         note(none)
         return
+    from rich.markup import escape
+    from rich.table import Table
+
     table = Table(box=None, header_style="bold", pad_edge=False)
     for heading in columns:
         table.add_column(heading, overflow="fold", no_wrap=heading in ("id", "state"))
@@ -45,6 +68,8 @@ def print_items(items: Sequence[Mapping[str, Any]], columns: Mapping[str, Column
 
 def print_facts(facts: Mapping[str, Any]) -> None:
     """One line a fact; empty ones are left out."""
+    from rich.markup import escape
+
     width = max((len(name) for name in facts), default=0)
     for name, value in facts.items():
         if value not in (None, "", [], {}):
@@ -53,11 +78,11 @@ def print_facts(facts: Mapping[str, Any]) -> None:
 
 def note(text: str) -> None:
     """Say something to the person, beside the result."""
-    err.print(escape(text), soft_wrap=True)
+    err.print(text, markup=False, soft_wrap=True)
 
 
 def warn(text: str) -> None:
-    err.print(f"[yellow]{escape(text)}[/]", soft_wrap=True)
+    err.print(text, style="yellow", markup=False, soft_wrap=True)
 
 
 def as_text(value: Any) -> str:

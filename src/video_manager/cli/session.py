@@ -1,6 +1,5 @@
 """Runs the body of a command against the API."""
 
-import asyncio
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, TypeVar
 
@@ -12,8 +11,13 @@ ResultT = TypeVar("ResultT")
 
 def with_api(work: Callable[["Api"], Awaitable[ResultT]], *, workers: bool = False) -> ResultT:
     """Connect to the running system of the data folder, or start one for this command, and do the work."""
-    from video_manager.cli.connection import connect
-    from video_manager.settings import read_settings
+    import asyncio
+
+    from video_manager.collector import no_collections
+
+    with no_collections():
+        from video_manager.cli.connection import connect
+        from video_manager.settings import read_settings
 
     settings = read_settings()
 

@@ -116,4 +116,4 @@ async def download(api: Api, url: str, path: Path, size: int, sha256: str) -> No
 
 def _progress() -> Progress:
     columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn())
-    return Progress(*columns, console=err, transient=True)
+    return Progress(*columns, console=err.console, transient=True)

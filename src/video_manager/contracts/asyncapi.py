@@ -9,10 +9,10 @@ from urllib.parse import quote
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
-from video_manager.contracts.catalogue import COMMANDS, EVENTS, HINTS, RESERVED_GENERATOR_NAMES
+from video_manager.contracts.catalogue import COMMANDS, EVENTS, HINTS
 from video_manager.contracts.commands import Render
 from video_manager.contracts.envelope import Body, Envelope
-from video_manager.contracts.topology import EXCHANGE, HINTS_EXCHANGE, queue_name, render_type
+from video_manager.contracts.topology import EXCHANGE, HINTS_EXCHANGE, RESERVED_GENERATOR_NAMES, queue_name, render_type
 
 Json = dict[str, Any]
 

@@ -25,8 +25,6 @@ HINTS: tuple[type[Body], ...] = (
 """Sent to watchers only; may be lost."""
 
 _BY_TYPE: dict[str, type[Body]] = {kind.type: kind for kind in (*COMMANDS, *EVENTS, *HINTS)}
-RESERVED_GENERATOR_NAMES = frozenset({"finished", "failed"})
-"""A generator's command is `render.<generator>`: these names would be mistaken for events."""
 
 
 def body_class(message_type: str) -> type[Body]:

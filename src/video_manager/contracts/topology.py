@@ -5,6 +5,8 @@ EXCHANGE = "video-manager"
 HINTS_EXCHANGE = "video-manager.hints"
 """Topic exchange of hints, which are never stored."""
 _QUEUE_PREFIX = "video-manager."
+RESERVED_GENERATOR_NAMES = frozenset({"finished", "failed"})
+"""A generator's command is `render.<generator>`: these names would be mistaken for events."""
 
 
 def queue_name(queue: str) -> str:

@@ -24,13 +24,15 @@ from video_manager.gateway.docs_page import docs_routes
 from video_manager.gateway.events import EventFeed, event_routes
 from video_manager.gateway.guard import Guard
 from video_manager.gateway.headers import SecurityHeaders
-from video_manager.gateway.health import Health, health_routes
+from video_manager.gateway.health import Health
+from video_manager.gateway.health_routes import health_routes
 from video_manager.gateway.idempotency import Idempotency, IdempotencyRecords
 from video_manager.gateway.limits import BodyLimit
 from video_manager.gateway.login import login_routes
 from video_manager.gateway.observation import HttpMetrics, Observation
 from video_manager.gateway.openapi import describe_problems
-from video_manager.gateway.operations import OperationsService, operations_routes
+from video_manager.gateway.operations import OperationsService
+from video_manager.gateway.operations_routes import operations_routes
 from video_manager.gateway.origins import Origins, allowed_origins
 from video_manager.gateway.problems import MethodNotAllowed, install_problems
 from video_manager.gateway.tus import TusHeaders, upload_routes

@@ -1,5 +1,6 @@
 """The description of the messages, beside the OpenAPI document: workers elsewhere are written from the two."""
 
+from functools import cache, partial
 from urllib.parse import unquote, urlsplit
 
 from fastapi import APIRouter
@@ -15,11 +16,12 @@ PATH = "/api/asyncapi.json"
 
 def asyncapi_routes(settings: Settings) -> APIRouter:
     router = APIRouter(include_in_schema=False)
-    document = describe_messages(__version__, broker_of(settings))
+    # Made when it is first asked for.
+    document = cache(partial(describe_messages, __version__, broker_of(settings)))
 
     @router.get(PATH)
     async def asyncapi(_actor: CurrentActor) -> JSONResponse:
-        return JSONResponse(document)
+        return JSONResponse(document())
 
     return router
 

@@ -1,18 +1,24 @@
-"""Whether the system is alive and ready, and its metrics."""
+"""Whether the system is alive and ready, and its metrics. Without FastAPI, so that services which answer nothing else
+start without it; `health_routes` puts the same answers into the gateway."""
 
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import AbstractAsyncContextManager
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
 
-from fastapi import APIRouter, Request
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
+from starlette.applications import Starlette
+from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
 
 from video_manager.domain.access import Actor, Right
 from video_manager.errors import Unauthenticated
 from video_manager.gateway.origins import LOOPBACK_NAMES, host_name
+
+LIVE, READY, WORK, METRICS = "/health/live", "/health/ready", "/health/work", "/metrics"
 
 Probe = Callable[[], Awaitable[None]]
 """Asks one dependency for a sign of life; raises when it gives none."""
@@ -41,58 +47,54 @@ WorkReport = Callable[[], Awaitable[WorkFigures]]
 
 @dataclass(frozen=True)
 class Health:
-    """What the health routes ask. With `open_metrics` anybody who reaches the port may read the metrics: for the
-    services whose port serves nothing else."""
+    """What there is to tell, and the answers. With `open_metrics` anybody who reaches the port may read the metrics:
+    for the services whose port serves nothing else."""
 
     registry: CollectorRegistry
     probes: Mapping[str, Probe] = field(default_factory=dict)
     work: WorkReport | None = None
     open_metrics: bool = False
 
+    @property
+    def answers(self) -> Mapping[str, Callable[[Request], Awaitable[Response]]]:
+        """By path."""
+        return {LIVE: self.tell_live, READY: self.tell_ready, WORK: self.tell_work, METRICS: self.tell_metrics}
 
-def health_routes(health: Health) -> APIRouter:
-    router = APIRouter(tags=["health"])
-    probes, registry = health.probes, health.registry
-
-    @router.get("/health/live")
-    @router.head("/health/live", include_in_schema=False)
-    async def live() -> dict[str, str]:
+    async def tell_live(self, _request: Request) -> JSONResponse:
         """The process answers."""
-        return {"status": "ok"}
+        return JSONResponse({"status": "ok"})
 
-    @router.get("/health/ready", responses={503: {"description": "A dependency is gone."}})
-    @router.head("/health/ready", include_in_schema=False)
-    async def ready() -> JSONResponse:
+    async def tell_ready(self, _request: Request) -> JSONResponse:
         """Every dependency answers; 503 and which one when not. Reasons are in the log only."""
+        probes = self.probes
         states = dict(zip(probes, await asyncio.gather(*map(_state, probes, probes.values())), strict=True))
         fine = all(state == "ok" for state in states.values())
         return JSONResponse({"status": "ok" if fine else "unavailable", "dependencies": states}, 200 if fine else 503)
 
-    @router.get("/health/work", responses={503: {"description": "Work stands still, or cannot be looked at."}})
-    @router.head("/health/work", include_in_schema=False)
-    async def work() -> JSONResponse:
+    async def tell_work(self, _request: Request) -> JSONResponse:
         """Whether work moves: 503 when messages or jobs wait longer than the limits of the settings. For alarms, not
         for restarts: a restart does not help when a worker is missing."""
-        figures = await _figures(health)
+        figures = await _figures(self)
         if figures is None:
             return JSONResponse({"status": "unavailable"}, 503)
         shown = {"status": "late" if figures.late else "ok", **asdict(figures)}
         shown["last_message_handled_at"] = (at := figures.last_message_handled_at) and at.isoformat()
         return JSONResponse(shown, 503 if figures.late else 200)
 
-    @router.get("/metrics", response_class=Response, responses={200: {"content": {"text/plain": {}}}})
-    @router.head("/metrics", include_in_schema=False)
-    async def metrics(request: Request) -> Response:
+    async def tell_metrics(self, request: Request) -> Response:
         """Prometheus text, for this machine itself and for administrators."""
-        if not health.open_metrics and not _from_this_machine(request):
+        if not self.open_metrics and not _from_this_machine(request):
             actor = getattr(request.state, "actor", None)
             if not isinstance(actor, Actor):
                 raise Unauthenticated("metrics from another machine need an API key with the role admin")
             actor.require(Right.ADMINISTER)
-        await _figures(health)
-        return Response(generate_latest(registry), media_type=CONTENT_TYPE_LATEST)
+        await _figures(self)
+        return Response(generate_latest(self.registry), media_type=CONTENT_TYPE_LATEST)
 
-    return router
+
+def health_application(health: Health, lifespan: Callable[[Starlette], AbstractAsyncContextManager[None]]) -> Starlette:
+    """For a service that nobody calls: its port tells how it does, and nothing else."""
+    return Starlette(routes=[Route(path, answer) for path, answer in health.answers.items()], lifespan=lifespan)
 
 
 async def _figures(health: Health) -> WorkFigures | None:

@@ -165,7 +165,7 @@ class Users:
 
     async def add_first(self, user: User) -> bool:
         """False when another process was faster."""
-        return await self._users.add_if_absent(user)
+        return await self._users.add_if_absent(user) is not None
 
     def _one_at_a_time(self) -> AbstractAsyncContextManager[None]:
         """Who is the last administrator is a rule about all accounts, so changes to them take turns, whatever gateway

@@ -49,8 +49,11 @@ class JobService:
 
     async def open(self, command: OpenJob, cause: Envelope) -> None:
         """Insert the job with the command that carries it. Repeated or late requests do nothing."""
-        loaded = await self._videos.get(command.video_id)
         kind = JobKind(command.kind)
+        # What it said last will do, if it waits for this job then: it is looked at again below.
+        loaded = self._videos.last_seen(command.video_id)
+        if loaded is None or not _wanted(loaded.value, command.version, kind, command.round):
+            loaded = await self._videos.get(command.video_id)
         if loaded is None or not _wanted(loaded.value, command.version, kind, command.round):
             return
         version = loaded.value.version(command.version)
@@ -63,10 +66,13 @@ class JobService:
 
         if not await self._jobs.add_if_absent(job, [_opening(job, cause)], handled=cause.id):
             await self._jobs.change(job.id, reopen, handled=cause.id)
-        # The version may have been cancelled since it was read: then the command to cancel the job found none.
+        # The version may have been cancelled, or the video paused, since it was read: then the command that says so
+        # found no job.
         loaded = await self._videos.get(command.video_id)
         if loaded is None or not _wanted(loaded.value, command.version, kind, command.round):
             await self.cancel(CancelJob(job_id=job.id, round=command.round))
+        elif (loaded.value.priority, loaded.value.paused) != (job.priority, job.paused):
+            await self._adjust(job.id, loaded.value, cause, handled=None)
 
     def _job_for(self, video: Video, version: Version, kind: JobKind) -> Job:
         spec, error, sources, now = version.spec, None, list[str](), self._clock.now()
@@ -114,19 +120,21 @@ class JobService:
         What the video says now counts, rather than what it said when the command was written: commands may arrive in
         another order.
         """
-        now = self._clock.now()
         video = await self._videos.get(command.job_id.rsplit(".", 2)[0])
         if video is None:
             return
-        priority, paused = video.value.priority, video.value.paused
+        with contextlib.suppress(NotFound):  # not opened yet: `open` looks at the video afterwards
+            await self._adjust(command.job_id, video.value, cause, handled=cause.id)
+
+    async def _adjust(self, job_id: str, video: Video, cause: Envelope, *, handled: str | None) -> None:
+        now, priority, paused = self._clock.now(), video.priority, video.paused
 
         def decide(job: Job) -> Change[Job]:
             changed = rules.adjust(job, priority, paused=paused)
             send = changed != job and changed.state is JobState.QUEUED and not changed.paused
             return sent_again(changed, now, cause) if send else Change(changed)
 
-        with contextlib.suppress(NotFound):
-            await self._jobs.change(command.job_id, decide, handled=cause.id)
+        await self._jobs.change(job_id, decide, handled=handled)
 
     # ---- JobDesk ----------------------------------------------------------------------------------------
 
@@ -206,9 +214,9 @@ class JobService:
         states = tuple(sorted(rules.OPEN_JOB_STATES))
         return await self._jobs.count(Where("state", Op.IN, states))
 
-    async def open_of_video(self, video_id: str) -> list[Job]:
+    async def open_of_videos(self, video_ids: Sequence[str]) -> list[Job]:
         # A video has few jobs: their states are looked at here, and one index answers.
-        found = await self._jobs.find(Query((Where("video_id", Op.EQ, video_id),), limit=10_000))
+        found = await self._jobs.find(Query((Where("video_id", Op.IN, tuple(video_ids)),), limit=10_000))
         return [loaded.value for loaded in found if loaded.value.state in rules.OPEN_JOB_STATES]
 
 

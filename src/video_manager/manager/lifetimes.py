@@ -36,6 +36,8 @@ _ASKED = 200
 _PAGE = 50
 """Videos read at once, so that nothing else waits long in between."""
 LATER_SECONDS = 5.0
+SETTLED_SECONDS = 1.0
+"""What videos let go within this time is looked at and removed together."""
 WAITING_STATES = ("requested", "rendering", "processing", "in_review", "rejected", "failed", "cancelled")
 """Of videos with a version that may still need its sources; a rejected one may have an older, undecided version."""
 PUBLICATION_ENDED = frozenset({"published", "cancelled", "withdrawn"})
@@ -64,6 +66,8 @@ class Lifetimes:
         self._uses = SourceUses(Repository(store, SOURCE_USES, SourceUse), videos, clock, self._open_sources)
         self._turns = Turns(store, clock)
         self._later: set[str] = set()
+        self._unsettled: set[str] = set()
+        self._has_unsettled = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
 
     async def open(self) -> None:
@@ -72,23 +76,40 @@ class Lifetimes:
 
     # ---- at once ----------------------------------------------------------------------------------------
 
-    async def settle(self, video_id: str) -> None:
-        """Delete the bytes that the video has let go, except what a publication or an open job still needs.
+    async def settle(self, *video_ids: str) -> None:
+        """Delete the bytes that the videos have let go, except what a publication or an open job still needs.
 
         Those are settled when that ends; what a crash interrupts, at the next start.
         """
-        loaded = await self._videos.get(video_id)
-        if loaded is None or not loaded.value.lets_go:
+        loaded = await self._videos.load_many(video_ids)
+        let_go = {one.value.id: set(one.value.let_go) for one in loaded if one.value.lets_go}
+        if not let_go:
             return
-        gone = set(loaded.value.let_go)
-        gone -= await self._needed_by_jobs(video_id) | await self._needed_by_others(gone)
-        for file_id in gone:
-            await self._files.delete(file_id)
+        gone = set[str]().union(*let_go.values())
+        gone -= await self._needed_by_jobs(list(let_go)) | await self._needed_by_others(gone)
+        await self._files.delete_many(gone)
 
         def forget(video: Video) -> Video:
             return video.with_(let_go=tuple(file_id for file_id in video.let_go if file_id not in gone))
 
-        await self._videos.change(video_id, forget)
+        for video_id in [id for id, files in let_go.items() if files & gone]:
+            await self._videos.change(video_id, forget)
+
+    def settle_soon(self, video_id: str) -> None:
+        """Settle it within seconds, together with others: nobody waits for it."""
+        self._unsettled.add(video_id)
+        self._has_unsettled.set()
+
+    async def settle_waiting(self) -> None:
+        """Settle those now."""
+        waiting, self._unsettled = self._unsettled, set()
+        self._has_unsettled.clear()
+        try:
+            await self.settle(*waiting)
+        except BaseException:
+            self._unsettled |= waiting
+            self._has_unsettled.set()
+            raise
 
     async def note_sources(self, video_id: str, specs: Iterable[RenderSpec]) -> None:
         """Call it before a video's document names the files of these specs."""
@@ -120,8 +141,8 @@ class Lifetimes:
 
     # ---- what is needed ---------------------------------------------------------------------------------
 
-    async def _needed_by_jobs(self, video_id: str) -> set[str]:
-        return {file_id for job in await self._jobs.open_of_video(video_id) for file_id in _files_of(job)}
+    async def _needed_by_jobs(self, video_ids: Sequence[str]) -> set[str]:
+        return {file_id for job in await self._jobs.open_of_videos(video_ids) for file_id in _files_of(job)}
 
     async def _needed_by_others(self, file_ids: Collection[str]) -> set[str]:
         asked, needed = sorted(file_ids), set[str]()
@@ -189,8 +210,7 @@ class Lifetimes:
         named = await self._named()
         stray = {file.id async for file in self._files.list() if file.created_at < cutoff and file.id not in named}
         stray -= await self._needed_by_others(stray)
-        for file_id in stray:
-            await self._files.delete(file_id)
+        await self._files.delete_many(stray)
         if stray:
             log.info("removed %d files that nothing named any more", len(stray))
         return len(stray)
@@ -198,13 +218,15 @@ class Lifetimes:
     async def settle_all(self) -> None:
         """Finish what a crash interrupted."""
         query = Query(where=(Where("lets_go", Op.EQ, True),), limit=10_000)
-        for loaded in await self._videos.find(query):
-            await self.settle(loaded.value.id)
+        found = [loaded.value.id for loaded in await self._videos.find(query)]
+        for start in range(0, len(found), _PAGE):
+            await self.settle(*found[start : start + _PAGE])
 
     async def start(self) -> None:
         self._tasks = [
             asyncio.create_task(self._every(LOOK_SECONDS, self._clean_up), name="lifetimes"),
             asyncio.create_task(self._every(LATER_SECONDS, self._release_later), name="lifetimes, later"),
+            asyncio.create_task(self._every(SETTLED_SECONDS, self._settle_when_any), name="lifetimes, let go"),
         ]
 
     async def stop(self) -> None:
@@ -220,6 +242,10 @@ class Lifetimes:
         async with self._turns.once("sweep of files", SWEEP_SECONDS) as ours:
             if ours:
                 await self.sweep()
+
+    async def _settle_when_any(self) -> None:
+        await self._has_unsettled.wait()
+        await self.settle_waiting()
 
     async def _release_later(self) -> None:
         waiting, self._later = self._later, set()

@@ -75,7 +75,7 @@ class ProgressService:
             return Change(changed, (self._message(ready, video, message, "ready", job),))
 
         if await self._move(message, job, decide):
-            await self._lifetimes.settle(job.video_id)
+            self._lifetimes.settle_soon(job.video_id)
             await self._lifetimes.release_sources(job.input.get("sources", []))
 
     async def job_failed(self, message: Envelope, body: RenderFailed | ProcessingFailed) -> None:
@@ -92,13 +92,13 @@ class ProgressService:
             return Change(changed, (self._message(failed, video, message, "failed", job),))
 
         await self._move(message, job, decide)
-        await self._lifetimes.settle(job.video_id)
+        self._lifetimes.settle_soon(job.video_id)
 
     async def job_cancelled(self, _message: Envelope, body: JobCancelled) -> None:
         """The job needs its files no longer."""
         job = await self._current(body.job_id)
         if job is not None:
-            await self._lifetimes.settle(job.video_id)
+            self._lifetimes.settle_soon(job.video_id)
 
     async def publication_changed(self, message: Envelope, _body: Body) -> None:
         """Remember the state of the video's publication, for counts and lifetimes."""
@@ -122,7 +122,7 @@ class ProgressService:
             log.warning("%s names video %s, which is gone", message.type, data["video_id"])
             return
         if state in PUBLICATION_ENDED and loaded.value.lets_go:
-            await self._lifetimes.settle(loaded.value.id)
+            self._lifetimes.settle_soon(loaded.value.id)
 
     async def _current(self, job_id: str, attempt: int | None = None) -> Job | None:
         """The job, unless the report is about an attempt that is not the current one any more."""

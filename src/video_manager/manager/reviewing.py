@@ -108,23 +108,23 @@ class ReviewService:
                 prepared[:] = await self._approving.compose(current, request.version, request.metadata, targets)
                 self._approving.require_fit(prepared)
 
-        loaded = await self._decided(id, prepare, decide, expected_revision)
+        loaded = await self._decided(video, prepare, decide, expected_revision)
         if set(loaded.value.let_go) - set(video.let_go):  # else whoever let go of it sees to it
             await self._lifetimes.settle(id)
         await self._lifetimes.release_sources(self._lifetimes.sources_of(loaded.value.versions))
         return (await self._service.view([loaded]))[0]
 
     async def _decided(
-        self, id: str, prepare: Prepare, decide: Callable[[Video], Change[Video]], expected_revision: int | None
+        self, video: Video, prepare: Prepare, decide: Callable[[Video], Change[Video]], expected_revision: int | None
     ) -> Loaded[Video]:
         """Compose, then decide in one write; again from the start when the video was changed in between."""
         for _ in range(COMPOSE_TRIES):
-            await prepare((await self._videos.load(id)).value)
+            await prepare(video)
             try:
-                return await self._videos.change(id, decide, expected_revision=expected_revision)
+                return await self._videos.change(video.id, decide, expected_revision=expected_revision)
             except Outdated:
-                continue
-        raise Conflict(f"video {id} is being changed by somebody else: look at it again, then decide")
+                video = (await self._videos.load(video.id)).value
+        raise Conflict(f"video {video.id} is being changed by somebody else: look at it again, then decide")
 
     def _note(self, video: Video, request: ReviewRequest, actor: Actor, new_id: NewId) -> Video:
         """Comments and metadata that came with the decision."""
@@ -171,11 +171,11 @@ class ReviewService:
             made[:] = [publication_id(changed.approvals[-1])]
             return Change(changed, (*messages, *withdraw_messages(video, changed)))
 
-        loaded = await self._videos.get(request.video_id)
+        video = (await self._videos.load(request.video_id)).value
         again = new_id("approval", 0)
-        if loaded is not None and any(item.id == again for item in loaded.value.approvals):
-            return publication_id(next(item for item in loaded.value.approvals if item.id == again))
-        await self._decided(request.video_id, prepare, decide, expected_revision)
+        if any(item.id == again for item in video.approvals):
+            return publication_id(next(item for item in video.approvals if item.id == again))
+        await self._decided(video, prepare, decide, expected_revision)
         return made[0]
 
     async def compose(self, actor: Actor, id: str, request: CompositionRequest) -> list[Composed]:

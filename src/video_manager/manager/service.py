@@ -184,8 +184,8 @@ class VideoService:
     async def _store_new(self, video: Video) -> Loaded[Video]:
         """A repeated request (same Idempotency-Key) finds its video and stores nothing."""
         await self._lifetimes.note_sources(video.id, [video.newest.spec])
-        await self._videos.add_if_absent(video, _creation_messages(video, video.newest))
-        return await self._videos.load(video.id)
+        added = await self._videos.add_if_absent(video, _creation_messages(video, video.newest))
+        return added or await self._videos.load(video.id)
 
     async def regenerate(
         self, actor: Actor, id: str, request: VersionRequest, new_id: NewId, expected_revision: int | None = None

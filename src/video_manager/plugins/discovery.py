@@ -15,7 +15,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from video_manager.contracts.catalogue import RESERVED_GENERATOR_NAMES
+from video_manager.contracts.topology import RESERVED_GENERATOR_NAMES
 from video_manager.errors import SettingsError
 from video_manager.plugins.api import Check, Collector, Generator, Options, Plugin, ProcessingStep, Publisher
 from video_manager.plugins.kinds import PluginKind

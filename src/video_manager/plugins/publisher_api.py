@@ -11,9 +11,8 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 from pathlib import Path
-from typing import Any, ClassVar, Generic, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, Protocol
 
-import httpx
 from pydantic import Field
 from pydantic.config import JsonDict
 
@@ -22,6 +21,9 @@ from video_manager.domain.video import Finding
 from video_manager.errors import ActionRequiredError, WorkError
 from video_manager.plugins.plugin import Context, Options, OptionsT, PlatformLimits, Plugin
 from video_manager.plugins.signing_in import OAuth, OAuthApp, SignInServer
+
+if TYPE_CHECKING:
+    import httpx  # a third of the start of every process that only renders
 
 SECRET_FORMAT = "password"  # noqa: S105 - the name of a JSON Schema format
 """JSON Schema `format` of an option that is kept encrypted and never shown again."""
@@ -167,7 +169,7 @@ class PublisherContext(Context, Protocol):
         ...
 
     @property
-    def http(self) -> httpx.AsyncClient:
+    def http(self) -> "httpx.AsyncClient":
         """For calls to the platform: public addresses only, no redirects, with time-outs."""
         ...
 

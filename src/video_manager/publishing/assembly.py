@@ -120,7 +120,7 @@ def build_publishing(
 ) -> Publishing:  # fmt: skip
     """`checkpoint` is told the name of every step of an upload that was finished; `record` writes the audit log."""
     rules = PublishingRules.of(settings) if isinstance(settings, Settings) else settings
-    publications = Repository(documents, PUBLICATIONS, Publication)
+    publications = Repository(documents, PUBLICATIONS, Publication, remembers=True)
     channel_documents = Repository(documents, CHANNELS, Channel)
     pages, visits = Repository(documents, PAGES, SitePage), Repository(documents, VISITS, Visit)
     credentials = Repository(documents, CREDENTIALS, Credential)

@@ -23,6 +23,46 @@ ENDED_STATES = frozenset({PublicationState.PUBLISHED, PublicationState.CANCELLED
 Decide = Callable[[Publication], Publication]
 
 
+class Due:
+    """One look at what is due, the longest waiting first. It is little as a rule, and one index finds it; the rest is
+    looked at here. Only where much waits, as behind a paused channel, the store looks for it."""
+
+    def __init__(self, publications: Repository[Publication], now: str, first: Sequence[Loaded[Publication]]) -> None:
+        self._publications = publications
+        self._now = now
+        self._first = first
+
+    @property
+    def may_have_uploads(self) -> bool:
+        """False: there are none, for whatever channel."""
+        return len(self._first) == _LOOK or any(one.value.state is PublicationState.SCHEDULED for one in self._first)
+
+    async def uploads(self, channel_ids: Sequence[str], limit: int) -> list[Loaded[Publication]]:
+        """Scheduled ones of these channels."""
+        if not channel_ids or limit < 1:
+            return []
+        return await self._of((PublicationState.SCHEDULED.value,), limit, channel_ids)
+
+    async def questions(self, limit: int = 20) -> list[Loaded[Publication]]:
+        """Armed ones about which the platform is to be asked now."""
+        return await self._of(ASKED_STATES, limit)
+
+    async def _of(
+        self, states: Sequence[str], limit: int, channel_ids: Sequence[str] | None = None
+    ) -> list[Loaded[Publication]]:
+        if len(self._first) < _LOOK:
+            wanted = [
+                loaded for loaded in self._first
+                if loaded.value.state.value in states
+                and (channel_ids is None or loaded.value.content.channel_id in channel_ids)
+            ]  # fmt: skip
+            return wanted[:limit]
+        where = [Where("state", Op.IN, list(states)), Where("due_at", Op.LE, self._now)]
+        if channel_ids is not None:
+            where.append(Where("approved.channel_id", Op.IN, list(channel_ids)))
+        return await self._publications.find(Query(tuple(where), order_by="due_at", limit=limit))
+
+
 class Ledger:
     """Moves publications by the rules of `domain.publication`, and finds the ones that are due."""
 
@@ -62,11 +102,12 @@ class Ledger:
         if not await self._publications.add_if_absent(stone, handled=message.id):
             await self.move(stone.id, lambda there: rules.withdraw(there, command.reason, now), handled=message.id)
 
-    async def due_uploads(self, channel_ids: Sequence[str], limit: int) -> list[Loaded[Publication]]:
-        """Scheduled ones whose time has come, the longest waiting first."""
-        if not channel_ids or limit < 1:
-            return []
-        return await self._due((PublicationState.SCHEDULED.value,), limit, channel_ids)
+    async def due(self) -> Due:
+        """What is due now."""
+        now = instant_text(self._clock.now())
+        where = (Where("due_at", Op.GT, ""), Where("due_at", Op.LE, now))
+        first = await self._publications.find(Query(where, order_by="due_at", limit=_LOOK))
+        return Due(self._publications, now, first)
 
     async def due_soon(self, until: datetime, limit: int = 100) -> list[Loaded[Publication]]:
         """Scheduled ones whose time comes by then and that nobody has uploaded yet."""
@@ -102,34 +143,10 @@ class Ledger:
         found = await self._publications.find(Query(where, limit=1000))
         return [one.value for one in found if one.value.entrusted]
 
-    async def due_questions(self, limit: int = 20) -> list[Loaded[Publication]]:
-        """Armed ones about which the platform is to be asked now."""
-        return await self._due(ASKED_STATES, limit)
-
     async def uploading(self) -> list[Loaded[Publication]]:
         return await self._publications.find(
             Query((Where("state", Op.EQ, PublicationState.UPLOADING.value),), limit=1000)
         )
-
-    async def _due(
-        self, states: Sequence[str], limit: int, channel_ids: Sequence[str] | None = None
-    ) -> list[Loaded[Publication]]:
-        """What is due is little as a rule, and one index finds it; the rest is looked at here. Only where much waits,
-        as behind a paused channel, the store looks for it."""
-        now = instant_text(self._clock.now())
-        due = (Where("due_at", Op.GT, ""), Where("due_at", Op.LE, now))
-        first = await self._publications.find(Query(due, order_by="due_at", limit=_LOOK))
-        if len(first) < _LOOK:
-            wanted = [
-                loaded for loaded in first
-                if loaded.value.state.value in states
-                and (channel_ids is None or loaded.value.content.channel_id in channel_ids)
-            ]  # fmt: skip
-            return wanted[:limit]
-        where = [Where("state", Op.IN, list(states)), due[1]]
-        if channel_ids is not None:
-            where.append(Where("approved.channel_id", Op.IN, list(channel_ids)))
-        return await self._publications.find(Query(tuple(where), order_by="due_at", limit=limit))
 
 
 def _is_told(before: Publication, after: Publication) -> bool:

@@ -19,7 +19,7 @@ from video_manager.lease_watch import LeaseWatch
 from video_manager.ports import Clock
 from video_manager.publishing.asker import Asker
 from video_manager.publishing.channels import ChannelService
-from video_manager.publishing.ledger import Ledger
+from video_manager.publishing.ledger import Due, Ledger
 from video_manager.publishing.planning import Planner
 from video_manager.publishing.rules import PublishingRules
 from video_manager.publishing.uploader import Checkpoint, Running, Uploader, ignore_checkpoint
@@ -106,17 +106,18 @@ class Scheduler:
     async def tick(self) -> None:
         """Look once, and start what is to be done."""
         await self._watch_leases()
-        await self._start_uploads()
-        await self._start_handing_over()
-        await self._start_staging()
-        for loaded in await self._ledger.due_questions():
+        due = await self._ledger.due()
+        await self._start_uploads(due)
+        for loaded in await due.questions():
             if loaded.value.id not in self._questions:
                 self._spawn(self._questions, loaded.value.id, self._asker.run(loaded.value))
+        await self._start_handing_over()
+        await self._start_staging()
 
     async def overdue_since(self) -> datetime | None:
         """The time of what has been due longest, by the ledger and not by what this process believes."""
-        channels = await self._channels.running()
-        waiting = [*await self._ledger.due_uploads(list(channels), 1), *await self._ledger.due_questions(1)]
+        channels, due = await self._channels.running(), await self._ledger.due()
+        waiting = [*await due.uploads(list(channels), 1), *await due.questions(1)]
         return min((loaded.value.due_at for loaded in waiting if loaded.value.due_at is not None), default=None)
 
     async def settle(self) -> None:
@@ -125,11 +126,11 @@ class Scheduler:
             await asyncio.wait(tasks)
             await asyncio.sleep(0)
 
-    async def _start_uploads(self) -> None:
-        if self._free < 1:
+    async def _start_uploads(self, due: Due) -> None:
+        if self._free < 1 or not due.may_have_uploads:
             return
         channels = await self._channels.running()
-        for loaded in await self._ledger.due_uploads(list(channels), self._free):
+        for loaded in await due.uploads(list(channels), self._free):
             publication = loaded.value
             if publication.id in self._uploads:
                 continue

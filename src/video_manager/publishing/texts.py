@@ -2,21 +2,20 @@
 
 import re
 from datetime import datetime
-from functools import lru_cache
-from typing import Any
-
-from jinja2 import StrictUndefined, Template, TemplateError
-from jinja2.sandbox import ImmutableSandboxedEnvironment
+from functools import cache, lru_cache
+from typing import TYPE_CHECKING, Any
 
 from video_manager.domain.posting import Draft, PostTexts
 from video_manager.domain.video import Metadata
 from video_manager.errors import FieldError, InvalidInput
 
+if TYPE_CHECKING:
+    from jinja2 import Template
+    from jinja2.sandbox import ImmutableSandboxedEnvironment
+
 MOST_CHARACTERS = 20_000
 VARIABLES = ("title", "description", "tags", "hashtags", "language", "channel", "date", "video_id", "version")
 """What a template may name; `tags` is a list, `hashtags` a text, `date` is YYYY-MM-DD."""
-
-_ENVIRONMENT = ImmutableSandboxedEnvironment(undefined=StrictUndefined, autoescape=False)
 
 
 def compose_texts(texts: PostTexts, draft: Draft, channel: str, now: datetime) -> Metadata:
@@ -58,6 +57,8 @@ def _variables(draft: Draft, metadata: Metadata, channel: str, now: datetime) ->
 
 
 def _rendered(field: str, template: str, variables: dict[str, Any]) -> str:
+    from jinja2 import TemplateError  # noqa: PLC0415 - most services never need it
+
     try:
         # A template can repeat itself without end: pieces are counted as they come.
         pieces, length = [], 0
@@ -72,8 +73,16 @@ def _rendered(field: str, template: str, variables: dict[str, Any]) -> str:
 
 
 @lru_cache(maxsize=256)
-def _compiled(template: str) -> Template:
-    return _ENVIRONMENT.from_string(template)
+def _compiled(template: str) -> "Template":
+    return _environment().from_string(template)
+
+
+@cache
+def _environment() -> "ImmutableSandboxedEnvironment":
+    from jinja2 import StrictUndefined  # noqa: PLC0415 - most services never need it
+    from jinja2.sandbox import ImmutableSandboxedEnvironment  # noqa: PLC0415
+
+    return ImmutableSandboxedEnvironment(undefined=StrictUndefined, autoescape=False)
 
 
 def _wrong(field: str, reason: str) -> InvalidInput:

@@ -208,6 +208,21 @@ async def test_a_deleted_file_is_gone_and_its_id_free(files: FileStore) -> None:
     assert stored.sha256 == hashlib.sha256(b"again").hexdigest()
 
 
+async def test_many_are_deleted_together(files: FileStore) -> None:
+    sizes = {"small": 1, "empty": 0, "chunks": 3 << 20, "kept": 5}
+    for id, size_bytes in sizes.items():
+        await files.put(id, stream(content(id, size_bytes)))
+    await files.delete_many(["small", "nothing", "chunks", "empty"])
+    assert [one.id async for one in files.list()] == ["kept"]
+    use = await files.use()
+    assert (use.files, use.used_bytes) == (1, 5)
+    await files.put("chunks", stream(b"again"))
+    assert await whole(files, "chunks") == b"again"
+    await files.delete_many([])
+    await asyncio.gather(*(files.delete_many(["chunks", "kept"]) for _ in range(3)))
+    assert (await files.use()).used_bytes == 0
+
+
 async def test_a_file_being_read_can_be_deleted(files: FileStore) -> None:
     await files.put("a", stream(DATA))
     reading = files.read("a")

@@ -151,10 +151,11 @@ class Played:
         return (await self.videos.request(ADMIN, VideosRequest.model_validate(body), random_ids))[0]
 
     async def settled(self) -> None:
-        """Until no message is waiting any more."""
+        """Until no message is waiting any more, and what videos let go was looked at."""
         for _ in range(6000):
             await asyncio.sleep(0.01)
             if await self._quiet():
+                await self.lifetimes.settle_waiting()
                 return
         raise AssertionError(f"messages keep waiting: {await self.bus.depth()}")
 
@@ -169,6 +170,7 @@ class Played:
     async def stored(self, *, at_most: int) -> list[str]:
         """Ids of the stored files, once there are at most so many; what there is after 10 s otherwise."""
         for _ in range(1000):
+            await self.lifetimes.settle_waiting()
             found = [item.id async for item in self.files.list()]
             if len(found) <= at_most:
                 return found
@@ -213,7 +215,8 @@ async def played(tmp_path: Path) -> AsyncIterator[Played]:
     for part in (store, files, bus):
         await part.open()
     registry = Registry([Paint, *find_plugins(None, [PluginKind.STEP, PluginKind.CHECK, PluginKind.PUBLISHER])])
-    videos, jobs = Repository(store, VIDEOS, Video), Repository(store, JOBS, Job)
+    videos = Repository(store, VIDEOS, Video, remembers=True)
+    jobs = Repository(store, JOBS, Job, remembers=True)
     await videos.register()
     await jobs.register()
     registered = Repository(store, EXTERNAL_GENERATORS, ExternalGenerator)

@@ -10,6 +10,7 @@ from video_manager.contracts.envelope import envelope
 from video_manager.contracts.events import PublicationFailed, PublicationWithdrawn
 from video_manager.domain.job import JobResult
 from video_manager.domain.video import MediaFile, MediaRole, Video, VideoState
+from video_manager.errors import Unavailable
 from video_manager.manager.requests import ReviewRequest
 from video_manager.web import random_ids
 
@@ -138,6 +139,36 @@ async def test_bytes_of_a_decision_whose_process_died_before_it_deleted_them_go_
     assert master in [item.id async for item in played.files.list()], "another decision lets go of its own bytes only"
     await played.lifetimes.settle_all()
     assert master not in [item.id async for item in played.files.list()]
+    assert (await played.repository.load(view.id)).value.let_go == ()
+
+
+async def test_what_videos_let_go_is_removed_together_soon(played: Played) -> None:
+    """As while it runs: nobody asks for it."""
+    await played.lifetimes.start()
+    try:
+        views = [await played.make_ready() for _ in range(3)]
+        kept = {file.id for view in views for file in view.versions[0].files}
+        stored = await played.stored(at_most=len(kept))
+    finally:
+        await played.lifetimes.stop()
+    assert set(stored) == kept, "the raw sources are gone, and nothing else"
+    videos = await played.repository.load_many([view.id for view in views])
+    assert [one.value.let_go for one in videos] == [()] * 3
+
+
+async def test_what_could_not_be_settled_is_tried_again(played: Played, monkeypatch: pytest.MonkeyPatch) -> None:
+    view = await played.request()
+    with monkeypatch.context() as broken:
+
+        async def away(_ids: object) -> None:
+            raise Unavailable("the store is away")
+
+        broken.setattr(played.lifetimes._files, "delete_many", away)
+        played.lifetimes.settle_soon(view.id)
+        await played.repository.change(view.id, lambda video: video.with_(let_go=("source",)))
+        with pytest.raises(Unavailable):
+            await played.lifetimes.settle_waiting()
+    await played.lifetimes.settle_waiting()
     assert (await played.repository.load(view.id)).value.let_go == ()
 
 

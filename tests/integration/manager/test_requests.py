@@ -284,6 +284,24 @@ async def test_a_job_that_is_opened_while_its_video_is_cancelled_is_cancelled(pl
     assert (await played.jobs.get(f"{view.id}.1.render")).state is JobState.CANCELLED
 
 
+async def test_a_job_that_is_opened_while_its_video_is_paused_is_paused(played: Played) -> None:
+    """By another process, whose command to pause the job came before the job was there."""
+    await played.relay.stop()
+    view = await played.request()
+    assert played.repository.last_seen(view.id) is not None, "what it saw last is not paused"
+    elsewhere = Repository(played.repository._store, VIDEOS, Video)
+    await elsewhere.change(view.id, lambda video: video.with_(paused=True, priority=7))
+    command = OpenJob(video_id=view.id, version=1, kind="render")
+    cause = envelope(command, source="manager", subject=view.id)
+    for _ in range(2):  # also when it is delivered again
+        await played.jobs.open(command, cause)
+        job = await played.jobs.get(f"{view.id}.1.render")
+        assert (job.paused, job.priority) == (True, 7)
+    await elsewhere.change(view.id, lambda video: video.with_(paused=False))
+    await played.jobs.open(command, cause)
+    assert not (await played.jobs.get(job.id)).paused
+
+
 async def test_a_delayed_event_does_not_take_a_publication_back(played: Played) -> None:
     view = await played.make_ready()
     progress = ProgressService(played.repository, played.jobs, played.lifetimes, SystemClock())

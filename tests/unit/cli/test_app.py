@@ -81,7 +81,9 @@ def test_version(cli: Cli) -> None:
 
 
 def test_help_loads_nothing_heavy_and_is_quick() -> None:
-    heavy = ("httpx", "pydantic", "nicegui", "fastapi", "sqlalchemy", "numpy", "video_manager.settings")
+    heavy = (
+        "httpx", "pydantic", "nicegui", "fastapi", "sqlalchemy", "numpy", "rich", "asyncio", "video_manager.settings",
+    )  # fmt: skip
     probe = f"""
 import atexit, sys
 atexit.register(lambda: print([name for name in {heavy} if name in sys.modules], file=sys.stderr))

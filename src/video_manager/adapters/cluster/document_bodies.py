@@ -9,6 +9,7 @@ as JSON text in `exact`, and `body` holds what can be searched of it.
 import json
 import math
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any
 
 from video_manager.ports import CollectionSpec
@@ -17,12 +18,12 @@ Fields = dict[str, Any]
 
 _DEPTH = 80
 """MongoDB takes 100 levels."""
-_INT64 = range(-(2**63), 2**63)
+_INT64_MIN, _INT64_MAX = -(2**63), 2**63 - 1
 
 
 def content(spec: CollectionSpec, body: Mapping[str, Any]) -> Fields:
     """The fields of a document that follow from its body: `body`, and perhaps `exact` and `folded`."""
-    if _fits(body, _DEPTH):
+    if _fits(dict(body), _DEPTH):
         fields: Fields = {"body": body}
     else:
         fields = {"body": _searchable(body, _DEPTH), "exact": json.dumps(body)}
@@ -59,17 +60,16 @@ def _value(body: Mapping[str, Any], path: str) -> Any:
 def _fits(value: Any, depth: int) -> bool:
     if isinstance(value, str):
         return value.isascii() or _is_unicode(value)
-    if isinstance(value, Mapping):
+    if isinstance(value, dict):
         return depth > 0 and all(_name_fits(name) and _fits(one, depth - 1) for name, one in value.items())
     if isinstance(value, list | tuple):
         return depth > 0 and all(_fits(one, depth - 1) for one in value)
-    return not isinstance(value, int) or value in _INT64
+    return not isinstance(value, int) or _INT64_MIN <= value <= _INT64_MAX
 
 
+@lru_cache(2048)  # names of our own fields come again and again, hundreds with each write
 def _name_fits(name: Any) -> bool:
-    return (
-        isinstance(name, str) and not name.startswith("$") and "." not in name and "\0" not in name and _fits(name, 0)
-    )
+    return isinstance(name, str) and _is_unicode(name) and not name.startswith("$") and not {".", "\0"} & set(name)
 
 
 def _is_unicode(text: str) -> bool:
@@ -87,10 +87,14 @@ def _searchable(value: Any, depth: int) -> Any:
     if isinstance(value, Mapping):
         if depth == 0:
             return None
-        return {name: _searchable(one, depth - 1) for name, one in value.items() if _name_fits(name)}
+        return {
+            name: _searchable(one, depth - 1)
+            for name, one in value.items()
+            if isinstance(name, str) and _name_fits(name)
+        }
     if isinstance(value, list | tuple):
         return [_searchable(one, depth - 1) for one in value] if depth > 0 else None
-    if isinstance(value, int) and value not in _INT64:
+    if isinstance(value, int) and not _INT64_MIN <= value <= _INT64_MAX:
         return _nearest_float(value)
     return value
 

@@ -42,6 +42,8 @@ class MongoDocuments:
     def __init__(self, connection: MongoConnection) -> None:
         self._connection = connection
         self._collections = Collections()
+        self._handles: dict[str, AsyncCollection[Document]] = {}
+        """Making one for each operation costs."""
         self._is_open = False
 
     async def open(self) -> None:
@@ -51,6 +53,7 @@ class MongoDocuments:
     async def close(self) -> None:
         if self._is_open:
             self._is_open = False
+            self._handles.clear()
             await self._connection.close()
 
     async def register(self, spec: CollectionSpec) -> None:
@@ -210,7 +213,10 @@ class MongoDocuments:
         self._collections.on_unsent(wake)
 
     def _collection(self, spec: CollectionSpec) -> AsyncCollection[Document]:
-        return self._connection.database[spec.name]
+        handle = self._handles.get(spec.name)
+        if handle is None:
+            handle = self._handles[spec.name] = self._connection.database[spec.name]
+        return handle
 
 
 def _indexes(spec: CollectionSpec) -> list[IndexModel]:

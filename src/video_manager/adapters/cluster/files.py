@@ -3,14 +3,14 @@
 import asyncio
 import hashlib
 import logging
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Collection, Sequence
 from contextlib import aclosing
 from datetime import timedelta
 from pathlib import Path
 
 from video_manager.adapters.cluster.grid_chunking import Chunking
 from video_manager.adapters.cluster.grid_completion import Completion
-from video_manager.adapters.cluster.grid_layout import CHUNK_BYTES, Grid, GridFile, chunks_of
+from video_manager.adapters.cluster.grid_layout import CHUNK_BYTES, Chunk, Grid, GridFile, chunks_of
 from video_manager.adapters.cluster.grid_reading import ChunkMissing, damaged, read_range, read_windows
 from video_manager.adapters.cluster.grid_space import Space
 from video_manager.adapters.cluster.grid_uploads import Sending, Upload, Uploads
@@ -27,6 +27,7 @@ from video_manager.tasks import end_tasks
 
 _STALE_AFTER = timedelta(hours=1)
 _SWEEP_SECONDS = 3600.0
+_DELETED_AT_ONCE = 100
 
 _log = logging.getLogger(__name__)
 
@@ -130,20 +131,31 @@ class GridFiles:
         raise AlreadyExists(f"file {new_id!r} is stored already, with other bytes than {id!r}")
 
     async def delete(self, id: str) -> bool:
-        checked_id(id)
+        return await self._delete([id]) == 1
+
+    async def delete_many(self, ids: Collection[str]) -> None:
+        wanted = sorted(ids)
+        for start in range(0, len(wanted), _DELETED_AT_ONCE):
+            await self._delete(wanted[start : start + _DELETED_AT_ONCE])
+
+    async def _delete(self, ids: Sequence[str]) -> int:
+        """How many were deleted here, and not by somebody else."""
+        wanted = [checked_id(id) for id in ids]
         with explained():
-            file = await self._grid.find(id)
-            if file is None:
-                return False
-            await self._writes.mark_removed(file.key)
-            deleted = await self._grid.files.delete_one({"_id": file.key})
-            await self._grid.remove_chunks(file.key)
-            await self._writes.forget(file.key)
-        if deleted.deleted_count == 0:  # by somebody else, or by us with an answer that was lost
+            files = await self._grid.find_many(wanted)
+            if not files:
+                return 0
+            keys = [file.key for file in files]
+            await self._writes.mark_removed(*keys)
+            deleted = await self._grid.files.delete_many({"_id": {"$in": keys}})
+            for file in files:
+                await self._grid.remove_chunks_of(file)
+            await self._writes.forget(*keys)
+        if deleted.deleted_count == len(files):
+            self._space.removed(len(files), sum(file.size_bytes for file in files))
+        else:  # by somebody else, or by us with an answer that was lost
             self._space.changed()
-            return False
-        self._space.removed(file.size_bytes)
-        return True
+        return deleted.deleted_count
 
     async def list(self) -> AsyncGenerator[StoredFile, None]:
         with explained():
@@ -241,15 +253,19 @@ class GridFiles:
         return file
 
     async def _put(self, id: str, chunks: AsyncIterator[bytes]) -> StoredFile:
-        await self._require_free(id)
         digest = hashlib.sha256()
 
         async def update(data: bytes) -> None:
             await self._threads.run(digest.update, data)
 
+        async def insert(pieces: list[Chunk]) -> None:
+            if pieces[0]["n"] == 0 and len(pieces) > 1:  # it may go on for gigabytes
+                await self._require_free(id)
+            await write.insert(pieces)
+
         async with self._writes.writing(id) as write:
             try:
-                async with Chunking(write.key, CHUNK_BYTES, write.insert, update=update) as cutting:
+                async with Chunking(write.key, CHUNK_BYTES, insert, update=update) as cutting:
                     async for chunk in chunks:
                         await self._space.take(id, write.key, len(chunk))
                         await cutting.add(chunk)
@@ -278,7 +294,7 @@ class GridFiles:
         return stored
 
     async def _require_free(self, id: str) -> None:
-        """Before sending gigabytes; that the id is taken once is decided at the end."""
+        """That the id is taken once is decided at the end."""
         if await self._grid.find(id) is not None:
             raise AlreadyExists(f"file {id!r} is stored already")
 

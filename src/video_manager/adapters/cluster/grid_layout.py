@@ -117,6 +117,10 @@ class Grid:
         document = await self.files.find_one({"filename": id})
         return None if document is None else GridFile.of(document)
 
+    async def find_many(self, ids: Sequence[str]) -> list[GridFile]:
+        """Those that are there."""
+        return [GridFile.of(one) for one in await self.files.find({"filename": {"$in": ids}}).to_list()]
+
     async def has_file(self, key: Any) -> bool:
         return await self.files.find_one({"_id": key}, {"_id": 1}) is not None
 
@@ -139,10 +143,18 @@ class Grid:
             return False
         return True
 
+    async def remove_chunks_of(self, file: GridFile) -> None:
+        """Of a whole file, of which it is known how many it has."""
+        for start in range(0, file.chunks, _REMOVED_AT_ONCE):
+            await self._remove_chunks(file.key, start)
+
     async def remove_chunks(self, key: Any) -> None:
         while (last := await self.chunks.find_one({"files_id": key}, {"n": 1}, sort=[("n", DESCENDING)])) is not None:
             for start in range(0, last["n"] + 1, _REMOVED_AT_ONCE):
-                await self.chunks.delete_many({"files_id": key, "n": {"$gte": start, "$lt": start + _REMOVED_AT_ONCE}})
+                await self._remove_chunks(key, start)
+
+    async def _remove_chunks(self, key: Any, start: int) -> None:
+        await self.chunks.delete_many({"files_id": key, "n": {"$gte": start, "$lt": start + _REMOVED_AT_ONCE}})
 
 
 def chunks_of(key: Any, first: int, pieces: Sequence[bytes]) -> list[Chunk]:

@@ -86,9 +86,9 @@ class Space:
         self._under_way[key] = self._under_way.get(key, 0) - size_bytes
         self._count(files, size_bytes)
 
-    def removed(self, size_bytes: int) -> None:
-        """A file of this size is gone."""
-        self._count(-1, -size_bytes)
+    def removed(self, files: int, size_bytes: int) -> None:
+        """So many files of this size together are gone."""
+        self._count(-files, -size_bytes)
 
     def end(self, key: Any) -> None:
         """Of a write; what was taken and not stored is free again."""

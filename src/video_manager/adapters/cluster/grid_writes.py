@@ -16,6 +16,7 @@ from datetime import timedelta
 from enum import StrEnum
 from typing import Any
 
+import pymongo
 from bson import ObjectId
 from pymongo.errors import DuplicateKeyError
 
@@ -135,13 +136,13 @@ class Writes:
         """To be asked after making a file visible."""
         return await self._grid.writes.find_one({"_id": key, "state": _State.REMOVING}, {"_id": 1}) is not None
 
-    async def mark_removed(self, key: Any) -> None:
-        await self._grid.writes.update_one(
-            {"_id": key}, {"$set": {"state": _State.REMOVING}, "$currentDate": {"renewed_at": True}}, upsert=True
-        )
+    async def mark_removed(self, *keys: Any) -> None:
+        change = {"$set": {"state": _State.REMOVING}, "$currentDate": {"renewed_at": True}}
+        marks = [pymongo.UpdateOne({"_id": key}, change, upsert=True) for key in keys]
+        await self._grid.writes.bulk_write(marks, ordered=False)
 
-    async def forget(self, key: Any) -> None:
-        await self._grid.writes.delete_one({"_id": key})
+    async def forget(self, *keys: Any) -> None:
+        await self._grid.writes.delete_many({"_id": {"$in": keys}})
 
     async def sweep(self, older_than: timedelta) -> int:
         """Remove what writers and removers that died have left; how many. A living writer renews its record every few

@@ -6,7 +6,7 @@ import hashlib
 import itertools
 import os
 import shutil
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Collection
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import ParamSpec, TypeVar
@@ -142,6 +142,10 @@ class FolderFiles:
             return False
         self._used_bytes = max(0, self._used_bytes - freed_bytes)
         return True
+
+    async def delete_many(self, ids: Collection[str]) -> None:
+        for id in ids:
+            await self.delete(id)
 
     async def list(self) -> AsyncIterator[StoredFile]:
         found = self._layout.listed()

@@ -82,7 +82,7 @@ class Vault:
 
     async def add(self, owner: str, secrets: Secrets, now: datetime) -> bool:
         """False, without effect, when something is kept already."""
-        return await self._credentials.add_if_absent(self.sealed(owner, secrets, now))
+        return await self._credentials.add_if_absent(self.sealed(owner, secrets, now)) is not None
 
     async def change(self, owner: str, decide: Callable[[Credential], Credential | None]) -> Loaded[Credential]:
         return await self._credentials.change(owner, decide)

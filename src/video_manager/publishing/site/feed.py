@@ -2,11 +2,13 @@
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
-
-from feedgen.feed import FeedGenerator
+from typing import TYPE_CHECKING
 
 from video_manager.publishing.site.page import SitePage
 from video_manager.publishing.site.pages import clock, suffix
+
+if TYPE_CHECKING:
+    from feedgen.feed import FeedGenerator
 
 TITLE = "Videos"
 _PICTURES = (".jpg", ".jpeg", ".png")
@@ -15,6 +17,8 @@ _PICTURES = (".jpg", ".jpeg", ".png")
 
 def podcast(pages: Sequence[SitePage], site_url: str) -> bytes:
     """RSS 2.0 with the podcast extension; `pages` are the newest first."""
+    from feedgen.feed import FeedGenerator  # noqa: PLC0415 - loads an XML library, and few ask for a podcast
+
     feed = FeedGenerator()
     feed.load_extension("podcast")
     feed.title(TITLE)
@@ -36,7 +40,7 @@ def podcast(pages: Sequence[SitePage], site_url: str) -> bytes:
     return rss
 
 
-def _add(feed: FeedGenerator, page: SitePage, site_url: str) -> None:
+def _add(feed: "FeedGenerator", page: SitePage, site_url: str) -> None:
     url = f"{site_url}/{page.id}"
     entry = feed.add_entry(order="append")
     entry.guid(url, permalink=True)
