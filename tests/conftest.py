@@ -1,5 +1,6 @@
 """What every test gets: no connections to elsewhere, no unexpected ERROR logs, its own data folder."""
 
+import functools
 import gc
 import logging
 import os
@@ -18,6 +19,9 @@ from tests.servers import processes
 from video_manager.settings import PREFIX, Settings
 
 pytest_plugins = ("tests.services",)
+
+# Until all tests are collected: nearly all that is made until then stays, so looking for garbage is lost work.
+gc.disable()
 
 # ---- nothing leaves this machine ----------------------------------------------------------------------
 
@@ -91,6 +95,17 @@ def _logging_as_before() -> Iterator[None]:
         root.removeHandler(handler)
     root.setLevel(level)
     logging.captureWarnings(False)
+
+
+@pytest.fixture(autouse=True)
+def _applications_end_with_their_test() -> Iterator[None]:
+    """FastAPI keeps the functions of all routes it ever saw, and by them whole systems: the collector would go through
+    more with each test."""
+    yield
+    kept = sys.modules.get("fastapi.dependencies.models")
+    for value in [] if kept is None else vars(kept).values():
+        if isinstance(value, functools._lru_cache_wrapper):
+            value.cache_clear()
 
 
 # ---- settings and folders -----------------------------------------------------------------------------
@@ -171,3 +186,4 @@ def pytest_collection_finish() -> None:
     """What is imported stays: the collector need not go through all of it again, each time."""
     gc.collect()
     gc.freeze()
+    gc.enable()

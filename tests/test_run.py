@@ -2,8 +2,10 @@
 
 import os
 import shutil
+import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -12,7 +14,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1]
 SETUP_FILES = ("run", "test", "scripts", "pyproject.toml", "requirements.txt", "requirements-dev.txt",
                "requirements-setup.txt", "requirements-bootstrap.txt")  # fmt: skip
-TOOLS = ("sh", "bash", "env", "readlink", "sha256sum", "tr", "cat", "id", "dirname", "sleep")
+TOOLS = ("sh", "bash", "env", "readlink", "sha256sum", "tr", "cat", "id", "dirname", "sleep", "mktemp", "nproc", "grep")
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
 
@@ -251,6 +253,80 @@ def test_two_starts_do_not_set_up_at_once(checkout: Path, start: Run, bare_path:
     finally:
         holder.kill()
         holder.communicate()
+
+
+# ---- ./test ---------------------------------------------------------------------------------------------
+
+# Stand in for what ./test calls: they say how they were called, and the servers have nothing to start.
+SERVICES = """import shutil, sys
+print(sys.argv[1], file=open({told!r}, "a"))
+if sys.argv[1] == "stop":
+    shutil.rmtree(sys.argv[3])
+"""
+PYTEST = """import os, sys
+print("pytest", sys.argv[1:])
+print("failed", os.environ["VIDEO_MANAGER_TEST_FAILED_CHECKS"])
+"""
+
+
+@pytest.fixture
+def told(checkout: Path, bare_path: Path) -> Path:
+    """The checkout is ready for ./test; the servers' stand-in notes here what it was asked to do."""
+    _finished_environment(checkout, "dev")
+    told = checkout / "told"
+    (checkout / "scripts" / "services").write_text(SERVICES.format(told=str(told)))
+    (checkout / "src" / "pytest.py").write_text(PYTEST)
+    for name in ("ruff", "mypy", "lint-imports"):
+        _install_fake(checkout / ".venv" / "bin" / name, f"echo {name} $*")
+    for name in ("chromium", "node", "npm"):
+        _install_fake(bare_path / name, "")
+    _install_fake(bare_path / "kubectl", "echo kustomizeVersion: v5.0.1")
+    return told
+
+
+def test_the_checks_run_at_once_and_each_says_its_words_in_one_piece(checkout: Path, start: Run, told: Path) -> None:
+    """Each of two waits for the other's first words; what failed is told to pytest, and makes the whole fail."""
+    for name, other in (("mypy", "lint-imports"), ("lint-imports", "mypy")):
+        _install_fake(
+            checkout / ".venv" / "bin" / name,
+            f'echo "{name} begins"; : >"{checkout}/{name}"; n=0\n'
+            f'while [ ! -e "{checkout}/{other}" ]; do n=$((n+1)); [ $n -lt 600 ] || exit 9; sleep 0.05; done\n'
+            f'echo "{name} ends" >&2; [ {name} = lint-imports ]',
+        )
+    done = start(program=checkout / "test")
+    assert done.returncode == 1, done.stderr
+    assert done.stdout.splitlines()[:-2] == [
+        "== ruff check", "ruff check", "== ruff format", "ruff format --check", "== mypy", "mypy begins", "mypy ends",
+        "== import rules", "lint-imports begins", "lint-imports ends",
+    ]  # fmt: skip
+    assert "'-m', 'not long'" in done.stdout.splitlines()[-2]
+    assert done.stdout.splitlines()[-1] == "failed  mypy"
+    assert told.read_text().split() == ["start", "stop"]
+
+
+def test_without_a_failure_all_is_well(checkout: Path, start: Run, told: Path) -> None:
+    done = start(program=checkout / "test")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.splitlines()[-1] == "failed "
+
+
+def test_the_checks_end_with_an_interrupted_run(checkout: Path, bare_path: Path, told: Path) -> None:
+    _install_fake(checkout / ".venv" / "bin" / "mypy", f'echo $$ >"{checkout}/pid"; exec sleep 100')
+    with subprocess.Popen([checkout / "test"], env={"PATH": str(bare_path)}, stdout=subprocess.DEVNULL) as running:
+        deadline = time.monotonic() + 60
+        while not ((checkout / "pid").exists() and (checkout / "pid").read_text().strip()):
+            assert time.monotonic() < deadline, "mypy was never started"
+            time.sleep(0.05)
+        running.send_signal(signal.SIGTERM)
+        assert running.wait(60) == 143
+    check = Path("/proc") / (checkout / "pid").read_text().strip()
+    while check.exists():  # somebody has to fetch its exit code first
+        assert time.monotonic() < deadline, "mypy still runs"
+        time.sleep(0.05)
+    assert "stop" in told.read_text().split()
+
+
+# ---- the rest -------------------------------------------------------------------------------------------
 
 
 def test_ci_calls_test() -> None:

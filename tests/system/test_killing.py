@@ -13,17 +13,16 @@ import httpx
 import pytest
 from tests.system.conftest import RunningSystem, wait_for
 
-KILLS = 20
-VIDEOS = 14
 SMALL = {"duration_seconds": 1, "width": 180, "height": 320, "frame_rate": 15}
 
 
 class Person:
     """Requests and approves whatever happens to the server: repeats what was not acknowledged, with the same key."""
 
-    def __init__(self, system: RunningSystem, channel: str) -> None:
+    def __init__(self, system: RunningSystem, channel: str, wanted: int) -> None:
         self.system = system
         self.channel = channel
+        self.wanted = wanted
         self.acknowledged: list[str] = []
         self.approved: set[str] = set()
         self.refused: list[str] = []
@@ -48,7 +47,7 @@ class Person:
 
     def _request_next(self) -> None:
         index = len(self.acknowledged)
-        if index >= VIDEOS:
+        if index >= self.wanted:
             return
         body = {"generator": "test-card", "title": f"Batch {index}", "options": SMALL, "channels": [self.channel]}
         with self.system.client(5) as http:
@@ -71,21 +70,21 @@ class Person:
                     self.refused.append(answer.text)
 
 
-def run_batch(system: RunningSystem, kills: int, seed: int) -> tuple[Person, Path]:
+def run_batch(system: RunningSystem, videos: int, kills: int, seed: int) -> tuple[Person, Path]:
     """Drive a batch while the server is killed `kills` times, then let it come to its end."""
     rng = random.Random(seed)
     published = system.data_dir / "published" / "batch"
     with system.client() as http:
         channel = http.post("/channels", json={"platform": "folder", "name": "Batch", "options": {"path": "batch"}})
         assert channel.status_code in (200, 201), channel.text
-    person = Person(system, channel.json()["id"])
+    person = Person(system, channel.json()["id"], videos)
     person.start()
     try:
         for _ in range(kills):
             time.sleep(rng.uniform(0.05, 2.5))
             system.kill()
             system.start().wait_ready()
-        wait_for(lambda: len(person.acknowledged) == VIDEOS, 60, f"requests: {person.refused}")
+        wait_for(lambda: len(person.acknowledged) == videos, 60, f"requests: {person.refused}")
         with system.client() as http:
             wait_for(lambda: _all_published(http), 240, f"not all came to their end: {_states(system)}")
     finally:
@@ -114,11 +113,11 @@ def assert_exactly_once(system: RunningSystem, person: Person, published: Path) 
         publications = http.get("/publications", params={"limit": 200}).json()["items"]
         dead = http.get("/dead-letters").json()["items"]
     assert sorted(video["id"] for video in videos) == sorted(person.acknowledged), "lost or made twice"
-    assert sorted(video["title"] for video in videos) == sorted(f"Batch {index}" for index in range(VIDEOS))
+    assert sorted(video["title"] for video in videos) == sorted(f"Batch {index}" for index in range(person.wanted))
     assert {video["state"] for video in videos} == {"approved"}
     assert dead == []
     files = sorted(path for path in published.rglob("*.mp4") if path.is_file())
-    assert len(files) == VIDEOS == len(publications), "published twice, or not at all"
+    assert len(files) == person.wanted == len(publications), "published twice, or not at all"
     hashes = {hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
     approved = {
         file["sha256"] for video in videos for file in video["versions"][0]["files"] if file["role"] == "master"
@@ -130,9 +129,13 @@ def assert_exactly_once(system: RunningSystem, person: Person, published: Path) 
 
 @pytest.mark.slow
 @pytest.mark.timeout(480)
-def test_twenty_kills_lose_nothing_and_publish_once(start_system: Callable[..., RunningSystem]) -> None:
+@pytest.mark.parametrize(("videos", "kills"), [(5, 6), pytest.param(14, 20, marks=pytest.mark.long)])
+def test_kills_lose_nothing_and_publish_once(
+    start_system: Callable[..., RunningSystem], videos: int, kills: int
+) -> None:
     system = start_system(render_slots="1", schedule_tick_seconds="0.2")
-    person, published = run_batch(system, KILLS, seed=int(os.environ.get("VIDEO_MANAGER_TEST_SEED", "20261122")))
+    seed = int(os.environ.get("VIDEO_MANAGER_TEST_SEED", "20261122"))
+    person, published = run_batch(system, videos, kills, seed)
     assert_exactly_once(system, person, published)
     assert system.stop() == 0
 
@@ -142,5 +145,5 @@ def test_twenty_kills_lose_nothing_and_publish_once(start_system: Callable[..., 
 @pytest.mark.parametrize("seed", range(5))
 def test_a_hundred_kills_with_other_seeds(start_system: Callable[..., RunningSystem], seed: int) -> None:
     system = start_system(render_slots="2", schedule_tick_seconds="0.2")
-    person, published = run_batch(system, KILLS, seed=seed)
+    person, published = run_batch(system, videos=14, kills=20, seed=seed)
     assert_exactly_once(system, person, published)

@@ -46,6 +46,7 @@ class Found:
 
     plugin: type[Plugin]
     origin: str
+    ours: bool = False
 
 
 def find_plugins(plugin_folder: Path | None, kinds: Iterable[PluginKind] = tuple(PluginKind)) -> list[Found]:
@@ -53,7 +54,7 @@ def find_plugins(plugin_folder: Path | None, kinds: Iterable[PluginKind] = tuple
     found: list[Found] = []
     for kind in kinds:
         module, name = _BUILT_IN[kind]
-        found += [Found(plugin, module) for plugin in getattr(importlib.import_module(module), name)]
+        found += [Found(plugin, module, ours=True) for plugin in getattr(importlib.import_module(module), name)]
     for entry in entry_points(group=ENTRY_POINT_GROUP):
         found += _from_entry_point(entry)
     return found + ([] if plugin_folder is None else _from_folder(plugin_folder))

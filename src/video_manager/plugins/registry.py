@@ -49,7 +49,8 @@ class Registry:
     def __init__(self, found: Iterable[Found | type[Plugin]], *, plugin_folder: Path | None = None) -> None:
         self.plugin_folder = plugin_folder
         self._plugins: dict[PluginKind, dict[str, Found]] = {kind: {} for kind in PluginKind}
-        self._descriptions: dict[PluginKind, dict[str, PluginDescription]] = {kind: {} for kind in PluginKind}
+        self._descriptions: dict[PluginKind, dict[str, PluginDescription | None]] = {kind: {} for kind in PluginKind}
+        """None: not asked for yet."""
         for item in found:
             self._add(item if isinstance(item, Found) else Found(item, item.__module__))
 
@@ -62,7 +63,9 @@ class Registry:
                 f"{plugin.__name__} ({found.origin}); rename or remove one"
             )
         self._plugins[kind][plugin.name] = found
-        self._descriptions[kind][plugin.name] = _describe(kind, found)
+        # Ours are described when they are asked for: making all the schemas takes every start 30 ms. Others' at once,
+        # because what is wrong with them stops the start.
+        self._descriptions[kind][plugin.name] = None if found.ours else _describe(kind, found)
 
     # ---- looking up ---------------------------------------------------------------------------------------
 
@@ -71,14 +74,17 @@ class Registry:
         return list(self._descriptions[kind])
 
     def describe(self, kind: PluginKind) -> list[PluginDescription]:
-        return list(self._descriptions[kind].values())
+        return [self.description(kind, name) for name in self._descriptions[kind]]
 
     def description(self, kind: PluginKind, name: str) -> PluginDescription:
         """Raises InvalidInput that lists the known names."""
         if name not in self._descriptions[kind]:
             known = ", ".join(sorted(self._descriptions[kind])) or "none"
             raise InvalidInput.field(_FIELDS[kind], f"{name!r} is not installed; known: {known}")
-        return self._descriptions[kind][name]
+        described = self._descriptions[kind][name]
+        if described is None:
+            described = self._descriptions[kind][name] = _describe(kind, self._plugins[kind][name])
+        return described
 
     def limits(self, platforms: Iterable[str] | None = None) -> dict[str, PlatformLimits]:
         """What each platform accepts, for `CheckInput.limits`; None: all installed platforms."""

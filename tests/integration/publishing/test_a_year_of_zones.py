@@ -38,7 +38,8 @@ ZONES = (
 """All but the last three change their clocks twice a year, at several hours of the day, by an hour or half of one."""
 UNCHANGING = 3
 MINUTE = timedelta(minutes=1)
-FEW, ALL = 400, 10_000
+FEW, ALL = 8 * len(ZONES), 10_000
+"""The few are enough to meet each zone, and each of its changes twice."""
 
 
 @cache

@@ -20,6 +20,8 @@ REPOSITORY = SCRIPT.parents[3]
 BEFORE = ("claimed", "fetched", "handle saved", "uploaded")
 ARMED = ("armed", "published", "recorded")
 RENAMES = tuple(f"rename:{number}" for number in range(1, 5))  # video, thumbnail, captions, sidecar
+ALSO = ("claimed", "uploaded", "recorded", "rename:2", "rename:3")
+"""Points beside another of the list, where the same happens: only with ./test --all."""
 
 
 def start(root: Path, point: str) -> subprocess.Popen[bytes]:
@@ -48,7 +50,10 @@ async def prepare(root: Path, channel: str) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("point", [*BEFORE, *ARMED, *RENAMES])
+@pytest.mark.parametrize(
+    "point",
+    [pytest.param(point, marks=[pytest.mark.long] if point in ALSO else []) for point in (*BEFORE, *ARMED, *RENAMES)],
+)
 @pytest.mark.usefixtures("short_calls")
 async def test_exactly_one_set_of_files_wherever_the_process_dies(tmp_path: Path, point: str) -> None:
     await prepare(tmp_path, FOLDER)
@@ -65,7 +70,9 @@ async def test_exactly_one_set_of_files_wherever_the_process_dies(tmp_path: Path
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("point", ["handle saved", "armed", "published"])
+@pytest.mark.parametrize(
+    "point", ["armed", *(pytest.param(one, marks=pytest.mark.long) for one in ("handle saved", "published"))]
+)
 @pytest.mark.usefixtures("short_calls")
 async def test_exactly_one_page_wherever_the_process_dies(tmp_path: Path, point: str) -> None:
     await prepare(tmp_path, SITE)

@@ -107,6 +107,14 @@ def test_every_built_in_plugin_is_found() -> None:
     assert registry.resolve_recipe(None, "upload", 1).steps
 
 
+@pytest.mark.parametrize("kind", PluginKind)
+def test_every_built_in_plugin_can_be_described(kind: PluginKind) -> None:
+    """Which happens when somebody asks; a start does not wait for it."""
+    registry = load_registry()
+    assert [plugin.name for plugin in registry.describe(kind)] == registry.names(kind)
+    assert all(plugin.json_schema["type"] == "object" for plugin in registry.describe(kind))
+
+
 def test_the_registry_loads_without_decoders() -> None:
     """The idle server stays small: these are loaded by the processes that render."""
     code = (
@@ -331,6 +339,12 @@ def test_a_plugin_folder_is_loaded(tmp_path: Path) -> None:
         ("x = 1\n", "no plugin class"),
         (GOOD.format(name="Black"), "two plugins are check 'black'"),
         (GOOD.format(name="A").replace('"A description"', '""'), "`description`"),
+        (
+            GOOD.format(name="A")
+            .replace("    pass", "    made_by: Callable[[], str]", 1)
+            .replace("\n", "\nfrom collections.abc import Callable\n", 1),
+            "the options of 'a' give no JSON Schema",
+        ),
     ],
 )
 def test_a_broken_plugin_file_stops_the_start_by_name(tmp_path: Path, source: str, words: str) -> None:

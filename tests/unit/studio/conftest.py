@@ -93,3 +93,5 @@ async def studio(settings: Settings, clean_nicegui: None) -> AsyncIterator[Studi
         admin = await system.access.users.by_name("admin")
         assert admin is not None
         yield Studio(system, app, Actor(id=admin.id, name="admin", role=Role.ADMIN), stack)
+        for client in list(Client.instances.values()):
+            client.delete()  # the visitors leave: an open dialog keeps its page, and by it the whole application
