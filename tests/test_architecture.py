@@ -29,6 +29,7 @@ ALLOWED: dict[str, tuple[str, ...]] = {
     "nicegui": ("studio/", "bootstrap/"),
     "fastapi": ("gateway/", "web.py", "web_files.py", "*routes.py", "bootstrap/", "studio/"),
     "uvicorn": ("bootstrap/", "gateway/app.py", "fakes/serving.py"),  # its proxy middleware
+    "uvloop": ("bootstrap/",),
     "typer": ("cli/",),
     "rich": ("cli/",),
     "apprise": ("notifications/",),
@@ -79,6 +80,11 @@ def test_no_process_is_started_by_other_ways() -> None:
         if not _may_import(_name(path), ALLOWED["subprocess"]) and started.search(path.read_text(encoding="utf-8"))
     ]
     assert not wrong
+
+
+def test_no_pipe_is_handed_to_an_event_loop() -> None:
+    """Of one, uvloop closes the descriptor, and then its file object as well (docs/decisions/0016-event-loop.md)."""
+    assert not [_name(path) for path in MODULES if re.search(r"\.connect_(read|write)_pipe\(", path.read_text("utf-8"))]
 
 
 def test_adapters_know_only_the_ports_of_services() -> None:

@@ -21,6 +21,11 @@ class Service(StrEnum):
         return self in (Service.GATEWAY, Service.STUDIO)
 
     @property
+    def runs_plugins(self) -> bool:
+        """Whether it starts a process for each job."""
+        return self in (Service.GENERATION, Service.PROCESSING)
+
+    @property
     def needs_credentials(self) -> bool:
         """Whether it connects channels or publishes to them."""
         return self in (Service.GATEWAY, Service.STUDIO, Service.PUBLISHING)

@@ -112,7 +112,8 @@ async def test_a_server_that_is_too_old(database: str, monkeypatch: pytest.Monke
 
 async def test_a_server_that_is_no_postgresql(database: str, free_port: int) -> None:
     with pytest.raises(
-        Unavailable, match=r"VIDEO_MANAGER_WAREHOUSE_URL names .*which does not answer: Connect call fai"
+        Unavailable,
+        match=r"VIDEO_MANAGER_WAREHOUSE_URL names .*which does not answer: Connect(ion refused| call failed)",
     ):
         await start(changed(database, port=free_port))
 
