@@ -165,7 +165,11 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 # ---- order ---------------------------------------------------------------------------------------------
 
 
-_LONGEST = ("chaos/test_campaign.py", "e2e/test_loop.py", "system/test_killing.py")
+_LONGEST = (
+    "chaos/test_campaign.py", "e2e/test_loop.py", "e2e/test_sent_in.py", "system/test_publishing_api.py",
+    "system/test_api.py", "integration/cluster/test_rabbitmq_outage.py", "e2e/test_connecting.py",
+    "platforms/test_once.py", "integration/workers/test_generation.py", "system/test_killing.py",
+)  # fmt: skip
 _LONG = ("system", "e2e", "integration/cluster", "integration/replicas")
 
 
