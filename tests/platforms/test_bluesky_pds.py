@@ -27,6 +27,9 @@ from video_manager.plugins.api import Answer, Published, Token
 from video_manager.plugins.publishers.bluesky import BlueskyOptions, BlueskyPublisher
 from video_manager.publishing.context import PublishingContext
 
+pytestmark = pytest.mark.timeout(1200)
+"""The first test of a new checkout fetches the server and compiles a part of it: minutes on a busy machine."""
+
 MB = 10**6
 CALLS = 4
 
