@@ -57,3 +57,10 @@ def kill_after() -> Callable[..., list[str]]:
         return lines_until_killed(module, *arguments, after_seconds=dice.uniform(0.0, 0.3))
 
     return run
+
+
+@pytest.fixture(params=[3, pytest.param(6, marks=pytest.mark.long)], ids="{} kills".format)
+def kills(request: pytest.FixtureRequest) -> int:
+    """How many processes are killed, one after the other."""
+    number: int = request.param
+    return number

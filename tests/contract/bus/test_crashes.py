@@ -14,15 +14,13 @@ from tests.contract.messages import message
 
 from video_manager.ports import Subscription
 
-KILLS = 6
-
 
 @pytest.mark.slow
 async def test_kill_9_of_a_publisher_loses_no_acknowledged_message(
-    backend: Backend, backend_name: str, place: str, kill_after: Callable[..., list[str]]
+    backend: Backend, backend_name: str, place: str, kill_after: Callable[..., list[str]], kills: int
 ) -> None:
     acknowledged: list[str] = []
-    for run in range(KILLS):
+    for run in range(kills):
         lines = await asyncio.to_thread(
             kill_after, "tests.contract.bus.worker", "publish", backend_name, place, str(run)
         )
@@ -36,13 +34,13 @@ async def test_kill_9_of_a_publisher_loses_no_acknowledged_message(
         await until_empty(bus, "q")
     finally:
         await bus.close()
-    assert len(acknowledged) > KILLS
+    assert len(acknowledged) > kills
     assert max(Counter(inbox.ids).values()) == 1
 
 
 @pytest.mark.slow
 async def test_kill_9_of_a_consumer_redelivers_what_it_had_and_loses_nothing(
-    backend: Backend, backend_name: str, place: str, kill_after: Callable[..., list[str]],
+    backend: Backend, backend_name: str, place: str, kill_after: Callable[..., list[str]], kills: int,
     caplog: pytest.LogCaptureFixture,
 ) -> None:  # fmt: skip
     caplog.set_level(logging.CRITICAL, logger="asyncio")
@@ -54,7 +52,7 @@ async def test_kill_9_of_a_consumer_redelivers_what_it_had_and_loses_nothing(
     await bus.close()
 
     handled: Counter[str] = Counter()
-    for run in range(KILLS):
+    for run in range(kills):
         lines = await asyncio.to_thread(
             kill_after, "tests.contract.bus.worker", "consume", backend_name, place, str(run)
         )
@@ -73,4 +71,4 @@ async def test_kill_9_of_a_consumer_redelivers_what_it_had_and_loses_nothing(
     handled.update(inbox.ids)
     assert set(handled) == set(ids)
     again = sum(count - 1 for count in handled.values())
-    assert again <= KILLS * PREFETCH, f"{again} messages were handled again"
+    assert again <= kills * PREFETCH, f"{again} messages were handled again"

@@ -8,15 +8,13 @@ from tests.contract.documents.backends import THINGS, Backend
 
 from video_manager.ports import Query
 
-KILLS = 6
-
 
 @pytest.mark.slow
 async def test_kill_9_loses_no_acknowledged_write_and_leaves_none_half(
-    backend: Backend, backend_name: str, place: str, kill_after: Callable[..., list[str]]
+    backend: Backend, backend_name: str, place: str, kill_after: Callable[..., list[str]], kills: int
 ) -> None:
     acknowledged: set[tuple[str, str]] = set()
-    for run in range(KILLS):
+    for run in range(kills):
         lines = await asyncio.to_thread(kill_after, "tests.contract.documents.writer", backend_name, place, str(run))
         acknowledged |= {(verb, id) for verb, id in map(str.split, lines)}
     store = backend.connect(place)
@@ -27,7 +25,7 @@ async def test_kill_9_loses_no_acknowledged_write_and_leaves_none_half(
         outboxes = {one.id: len(one.messages) for one in await store.unsent(limit=1_000_000)}
     finally:
         await store.close()
-    assert len(acknowledged) > KILLS
+    assert len(acknowledged) > kills
     lost = [(verb, id) for verb, id in acknowledged if id not in revisions]
     lost += [("replaced", id) for verb, id in acknowledged if verb == "replaced" and revisions[id].revision != 2]
     assert lost == []

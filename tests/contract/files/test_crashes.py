@@ -14,17 +14,15 @@ from tests.contract.files.writer import SIZE_BYTES, data_of
 from video_manager.errors import StorageFull
 from video_manager.ports import FileStore
 
-KILLS = 4
-
 
 @pytest.mark.slow
 async def test_kill_9_loses_no_acknowledged_byte_and_shows_no_half_file(
-    backend: Backend, backend_name: str, place: str, kill_after: Callable[..., list[str]]
+    backend: Backend, backend_name: str, place: str, kill_after: Callable[..., list[str]], kills: int
 ) -> None:
     there: set[str] = set()
     gone: set[str] = set()
     pieces: dict[str, int] = {}
-    for run in range(KILLS):
+    for run in range(kills):
         for line in await asyncio.to_thread(kill_after, "tests.contract.files.writer", backend_name, place, str(run)):
             verb, id, *rest = line.split()
             match verb:
@@ -52,7 +50,7 @@ async def test_kill_9_loses_no_acknowledged_byte_and_shows_no_half_file(
                 await files.append(id, kept, stream(data_of(id)[kept:]))
             stored = await files.complete(id, id)
             assert stored.sha256 == hashlib.sha256(data_of(id)).hexdigest(), id
-        for run in range(KILLS):
+        for run in range(kills):
             # The one that was begun and killed before its first piece was acknowledged.
             begun = sum(id.startswith(f"upload-{run}-") for id in pieces)
             await files.discard(f"upload-{run}-{begun}")
