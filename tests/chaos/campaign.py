@@ -52,7 +52,7 @@ def _do_harm(harm: Harm, batch: Batch, plan: Plan) -> None:
     while sum(harm.kills.values()) < plan.kills:
         next_at = time.monotonic() + harm.rng.uniform(*plan.pause_seconds)
         batch.tend_until(lambda at=next_at: time.monotonic() >= at, None)  # type: ignore[misc]  # bound now
-        if planned and sum(harm.kills.values()) % 3 == 1:
+        if planned and sum(harm.kills.values()) % 2 == 1:
             harm.kill_server(planned.pop())
         else:
             harm.kill_one()

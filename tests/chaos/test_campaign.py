@@ -24,7 +24,7 @@ def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
 
 
 def test_kill_9_of_processes_and_servers(scene: Scene) -> None:
-    plan = Plan(videos=5, kills=8, pause_seconds=(0.5, 1.5), each_server_once=True)
+    plan = Plan(videos=4, kills=6, pause_seconds=(0.5, 1.5), each_server_once=True)
     report = kill_during_batch(scene.cluster, scene.servers.all, plan)
     assert report.is_clean, f"\n{report}"
     assert all(f"{server.name} " in report.headline[1] for server in scene.servers.all), "each server was killed"

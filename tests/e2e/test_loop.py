@@ -30,7 +30,7 @@ def show_on_phone(page: Page, folder: Path, name: str) -> None:
     assert overflow <= 0, f"{name} is {overflow} px wider than a phone"
 
 
-@pytest.mark.parametrize("system", ["laptop", "cluster"], indirect=True)
+@pytest.mark.parametrize("system", [pytest.param("laptop", marks=pytest.mark.long), "cluster"], indirect=True)
 def test_whole_loop(system: RunningSystem, browser: Browser, pictures: Path, faults: list[str]) -> None:
     page = open_context(browser, DESKTOP).new_page()
     collect_faults(page, faults)
