@@ -17,6 +17,7 @@ from video_manager.domain.video import (
     VersionState,
     Video,
 )  # fmt: skip
+from video_manager.errors import RetryableError
 from video_manager.manager.jobs import JobService
 from video_manager.manager.source_uses import SOURCE_USES, SourceUse, SourceUses
 from video_manager.manager.views import working_versions
@@ -256,12 +257,18 @@ class Lifetimes:
             raise
 
     async def _every(self, seconds: float, work: Callable[[], Awaitable[None]]) -> None:
+        after_failure = max(seconds, LATER_SECONDS)
         while True:
             try:
                 await work()
+            except RetryableError as error:
+                log.warning("letting go of files is tried again in %.0f s: %s", after_failure, error)
+                await self._clock.sleep(after_failure)
             except Exception:
-                log.exception("letting go of files failed; it is tried again in %.0f s", seconds)
-            await self._clock.sleep(seconds)
+                log.exception("letting go of files failed; it is tried again in %.0f s", after_failure)
+                await self._clock.sleep(after_failure)
+            else:
+                await self._clock.sleep(seconds)
 
 
 def _files_of(job: Job) -> Iterable[str]:
