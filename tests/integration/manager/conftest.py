@@ -241,7 +241,7 @@ async def played(tmp_path: Path) -> AsyncIterator[Played]:
     everything = ("render.paint", "processing", "publication.*", "version.*", "review.*", "video.*", "job.cancelled")
     await bus.consume(Subscription("everything", everything, note))
     await bus.consume(subscription(job_service, ProgressService(videos, job_service, lifetimes, clock)))
-    relay = OutboxRelay(store, bus, clock)
+    relay = OutboxRelay(store, bus, clock, sweep_seconds=1.0)  # marks soon, which `settled` waits for
     await relay.start()
     generators = GeneratorService(registered, jobs, known, registry, bus, clock, has_broker=True)
     yield Played(
