@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 from tests.servers import processes
+from xdist.scheduler import LoadFileScheduling  # type: ignore[import-untyped]
 
 from video_manager.settings import PREFIX, Settings
 
@@ -170,20 +171,43 @@ _LONGEST = (
     "system/test_api.py", "integration/cluster/test_rabbitmq_outage.py", "e2e/test_connecting.py",
     "platforms/test_once.py", "integration/workers/test_generation.py", "system/test_killing.py",
 )  # fmt: skip
+_LONGEST_OF_ALL = (
+    "platforms/test_once.py", "chaos/test_faults.py", "chaos/test_campaign.py", "platforms/test_hand_over.py",
+    "system/test_killing.py", "integration/publishing/test_a_year_of_zones.py", *_LONGEST,
+)  # fmt: skip
+"""With the `long` ones."""
 _LONG = ("system", "e2e", "integration/cluster", "integration/replicas")
+_BY_PROFILE = re.compile(r"(?P<file>.*platforms/test_once\.py)::\w+\[(?P<profile>laptop|cluster)\b")
+"""Hundreds of tests on each profile that share nothing."""
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """The longest files first, so that both cores end together."""
-    root = Path(__file__).parent
+    longest = _LONGEST if config.option.markexpr == "not long" else _LONGEST_OF_ALL
 
     def place(item: pytest.Item) -> int:
-        path = item.path.relative_to(root).as_posix()
-        if path in _LONGEST:
-            return _LONGEST.index(path)
-        return len(_LONGEST) if path.startswith(_LONG) else len(_LONGEST) + 1
+        path = _path(item)
+        if path in longest:
+            return longest.index(path)
+        return len(longest) if path.startswith(_LONG) else len(longest) + 1
 
     items.sort(key=place)
+
+
+class _ByFileAndProfile(LoadFileScheduling):  # type: ignore[misc]  # which is Any to mypy
+    """Tests of one file stay together (`--dist loadfile`), because some share a running system."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        found = _BY_PROFILE.search(nodeid)
+        return f"{found['file']} {found['profile']}" if found else str(super()._split_scope(nodeid))
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadFileScheduling | None:
+    return _ByFileAndProfile(config, log) if config.getoption("dist") == "loadfile" else None
+
+
+def _path(item: pytest.Item) -> str:
+    return item.path.relative_to(Path(__file__).parent).as_posix()
 
 
 def pytest_collection_finish() -> None:
