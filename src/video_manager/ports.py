@@ -224,7 +224,13 @@ class FileStore(Protocol):
         """All complete files, in no order; sha256 may be empty in listings."""
         ...
 
-    async def use(self) -> StorageUse: ...
+    async def use(self) -> StorageUse:
+        """Counts; with many files on a laptop, that takes its time."""
+        ...
+
+    async def free_bytes(self, enough: int) -> int | None:
+        """The room that is left, without counting all files as long as it is `enough`. None: nobody knows."""
+        ...
 
     # pieces of an unfinished upload, perhaps through several gateway replicas
 

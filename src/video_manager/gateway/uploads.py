@@ -228,7 +228,7 @@ class UploadsService:
             raise TooLarge(f"{upload.name!r} has {upload.length_bytes} bytes; the most that may be sent is {largest}")
         if upload.length_bytes == 0:
             raise InvalidInput.field("Upload-Length", f"{upload.name!r} is empty; there is nothing to make a video of")
-        free = (await self._files.use()).free_bytes
+        free = await self._files.free_bytes(upload.length_bytes + self._settings.min_free_bytes)
         if free is not None and free - upload.length_bytes < self._settings.min_free_bytes:
             raise StorageFull(
                 f"there is no room for {upload.name!r} ({upload.length_bytes / 1e6:.1f} MB): {free / 1e6:.1f} MB are "

@@ -133,7 +133,7 @@ class VideoService:
         open_jobs = await self._jobs.open_count()
         if open_jobs + count > self._limits.max_open_jobs:
             raise TooManyRequests(f"{open_jobs} jobs are open, at most {self._limits.max_open_jobs}: try again later")
-        free = (await self._files.use()).free_bytes
+        free = await self._files.free_bytes(self._limits.min_free_bytes)
         if free is not None and free < self._limits.min_free_bytes:
             raise StorageFull(
                 f"only {free / 1e6:.1f} MB are free, {self._limits.min_free_bytes / 1e6:.1f} MB are needed: "

@@ -37,6 +37,14 @@ async def test_the_quota_counts_files_and_uploads(limited: FileStore, tmp_path: 
     await limited.put("b", stream(content(3, 200_000)))
 
 
+async def test_the_room_that_is_left_is_told_without_counting(limited: FileStore) -> None:
+    await limited.put("a", stream(content(1, 700_000)))
+    for enough in (1, 300_000, 300_001, 10**15):
+        assert await limited.free_bytes(enough) == 300_000
+    await limited.delete("a")
+    assert await limited.free_bytes(10**15) == 1_000_000
+
+
 async def test_deleting_makes_room_again(limited: FileStore) -> None:
     for n in range(5):
         await limited.put(f"a{n}", stream(content(n, 900_000)))

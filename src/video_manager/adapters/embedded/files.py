@@ -155,10 +155,18 @@ class FolderFiles:
 
     async def use(self) -> StorageUse:
         files, self._used_bytes = await self._blocking(self._layout.measure)
+        return StorageUse(files, self._used_bytes, await self._free_bytes())
+
+    async def free_bytes(self, enough: int) -> int:
+        free = await self._free_bytes()
+        if free >= enough or self._quota_bytes is None:
+            return free
+        return (await self.use()).free_bytes or 0  # counting while writing errs to the safe side
+
+    async def _free_bytes(self) -> int:
+        """By what is believed to be used."""
         free = (await self._blocking(shutil.disk_usage, self._layout.root)).free
-        if self._quota_bytes is not None:
-            free = min(free, max(0, self._quota_bytes - self._used_bytes))
-        return StorageUse(files, self._used_bytes, free)
+        return free if self._quota_bytes is None else min(free, max(0, self._quota_bytes - self._used_bytes))
 
     async def append(self, upload_id: str, offset: int, chunks: AsyncIterator[bytes]) -> int:
         path = self._layout.upload_path(upload_id)
