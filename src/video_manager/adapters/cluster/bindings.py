@@ -2,6 +2,7 @@
 broker itself, written before and after its bindings change: a crash leaves a row that names too much, never too little.
 """
 
+import asyncio
 import json
 import logging
 import time
@@ -19,11 +20,17 @@ from video_manager.adapters.cluster.broker_table import BrokerTable
 from video_manager.adapters.cluster.publisher import Outgoing, Publisher, persistent
 from video_manager.adapters.cluster.quorum_births import exists, give_birth
 from video_manager.adapters.cluster.topology import Topology
+from video_manager.errors import Unavailable
 
 FRESH_SECONDS = 30.0
 """A queue that another process declares is known here after this at the latest."""
 
 _log = logging.getLogger(__name__)
+
+
+_BIRTHS = 6
+"""How often a queue is made that takes the connection with it: once to see that, then as soon as there is another."""
+_BIRTH_PAUSE_SECONDS = 1.0
 
 
 @dataclass(frozen=True)
@@ -53,6 +60,7 @@ class Bindings:
         self._own: dict[str, tuple[str, ...]] = {}
         self._rows: dict[str, _Row] = {}
         self._read_at = float("-inf")
+        self._stillborn: set[str] = set()
 
     async def queues(self) -> list[str]:
         """All that are known to exist, of any process, in order."""
@@ -72,9 +80,20 @@ class Bindings:
         if row is not None and row.says(types, _OUR_RELEASE):
             await self._declare(queue, types)
         else:
-            async with self._table.taken() as messages:
-                await self._replace(queue, types, messages)
+            await self._replace_row(queue, types)
         self._own[queue] = tuple(types)
+
+    async def _replace_row(self, queue: str, types: Sequence[str]) -> None:
+        for again in range(_BIRTHS - 1, -1, -1):
+            try:
+                async with self._table.taken() as messages:
+                    await self._replace(queue, types, messages)
+            except Unavailable:
+                if not self._stillborn or not again:
+                    raise
+                await asyncio.sleep(_BIRTH_PAUSE_SECONDS)  # the queue took the connection with it
+            else:
+                return
 
     async def restore(self, connection: AbstractConnection) -> None:
         """After a connection was lost: make again what the broker has lost. What is still there keeps its bindings,
@@ -82,7 +101,7 @@ class Bindings:
         with self._address.permission():
             complete = await exists(connection, exchange=self._topology.messages)
             for queue in () if complete else self._topology.kept_queues:
-                await give_birth(connection, self._address, queue, partial(self._topology.declare_kept, queue=queue))
+                await give_birth(connection, queue, partial(self._topology.declare_kept, queue=queue), self._stillborn)
             async with answering("making what every process needs"):
                 channel = await connection.channel(publisher_confirms=False)
                 await self._topology.declare_base(channel)
@@ -139,11 +158,9 @@ class Bindings:
     async def _give_birth(self, connection: AbstractConnection, queue: str, types: Sequence[str]) -> None:
         with self._address.permission():
             await give_birth(
-                connection,
-                self._address,
-                self._topology.queue(queue),
-                partial(self._topology.declare_queue, name=queue, types=types),
-            )
+                connection, self._topology.queue(queue),
+                partial(self._topology.declare_queue, name=queue, types=types), self._stillborn,
+            )  # fmt: skip
 
 
 def _rows(messages: Iterable[AbstractIncomingMessage]) -> dict[str, _Row]:
