@@ -108,14 +108,22 @@ async def _interrupts() -> AsyncIterator[asyncio.Event]:
     loop = asyncio.get_running_loop()
     usual = signal.getsignal(signal.SIGINT)
 
+    def give_back() -> None:
+        if loop.remove_signal_handler(signal.SIGINT):
+            signal.signal(signal.SIGINT, usual)
+
     def first() -> None:
-        loop.remove_signal_handler(signal.SIGINT)
-        signal.signal(signal.SIGINT, usual)
+        loop.add_signal_handler(signal.SIGINT, second)
         stop.set()
+
+    def second() -> None:
+        # Called by the loop, like the first: the usual handler is not run while the loop waits for something to read,
+        # when the signal comes in the moment before it waits.
+        give_back()
+        signal.raise_signal(signal.SIGINT)
 
     loop.add_signal_handler(signal.SIGINT, first)
     try:
         yield stop
     finally:
-        if loop.remove_signal_handler(signal.SIGINT):
-            signal.signal(signal.SIGINT, usual)
+        give_back()

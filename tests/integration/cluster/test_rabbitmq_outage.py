@@ -18,7 +18,7 @@ from video_manager.adapters.cluster import broker_answers
 from video_manager.adapters.cluster.bus import RabbitBus
 from video_manager.adapters.cluster.topology import Topology
 from video_manager.contracts.envelope import Envelope
-from video_manager.errors import PermanentError, RetryableError, Unavailable
+from video_manager.errors import NotFound, PermanentError, RetryableError, Unavailable
 from video_manager.ports import Subscription
 
 CREATED = "version.created"
@@ -77,7 +77,7 @@ class Traffic:
             began = time.monotonic()
             try:
                 await self._sender.publish([message(id, type) for id in ids])
-            except Unavailable:
+            except (Unavailable, NotFound):  # NotFound: a broker that lost its disk, until a consumer binds again
                 self.refused += 1
                 await asyncio.sleep(0.05)
                 continue
@@ -119,7 +119,8 @@ async def traffic(address: str, prefix: str) -> AsyncIterator[Traffic]:
         finally:
             for task in tasks:
                 task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
+            ends = await asyncio.gather(*tasks, return_exceptions=True)
+        assert all(isinstance(end, asyncio.CancelledError) for end in ends), ends
         await flow.nothing_is_lost()
 
 
@@ -168,6 +169,30 @@ async def test_a_queue_that_was_being_made_when_the_broker_died_is_made_anew(
         await bus.publish([message("m")])
         await until(lambda: inbox.ids == ["m"])
     assert "made anew" in caplog.text
+
+
+async def test_two_processes_that_find_a_dead_queue_make_it_anew_once(
+    server: PrivateRabbitMQ, prefix: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with opened(server.address(), prefix) as first, opened(server.address(), prefix) as second:
+        inboxes = {bus: Inbox(*[RetryableError("not yet", 1)] * 2) for bus in (first, second)}
+        for (bus, inbox), (queue, type) in zip(inboxes.items(), KINDS.items(), strict=True):
+            await bus.consume(Subscription(queue, (type,), inbox))
+        async with bare_channel(server.address()) as channel:
+            await Topology(prefix).declare_delay(channel, 1024)
+            await asyncio.to_thread(server.restart)
+        for bus, type in zip(inboxes, KINDS.values(), strict=True):
+            await eventually(partial(_published, bus, message(type, type)))
+        await until(lambda: all(len(inbox.got) >= 3 for inbox in inboxes.values()), timeout_seconds=60)
+    assert caplog.text.count("made anew") == 1
+
+
+async def _published(bus: RabbitBus, envelope: Envelope) -> bool:
+    try:
+        await bus.publish([envelope])
+    except Unavailable:
+        return False
+    return True
 
 
 @pytest.mark.long

@@ -2,15 +2,14 @@
 broker itself, written before and after its bindings change: a crash leaves a row that names too much, never too little.
 """
 
-import asyncio
 import json
 import logging
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
 
-from aio_pika.abc import AbstractConnection, AbstractIncomingMessage
+from aio_pika.abc import AbstractChannel, AbstractConnection, AbstractIncomingMessage
 
 from video_manager import __version__
 from video_manager.adapters.cluster.broker_address import BrokerAddress
@@ -20,17 +19,11 @@ from video_manager.adapters.cluster.broker_table import BrokerTable
 from video_manager.adapters.cluster.publisher import Outgoing, Publisher, persistent
 from video_manager.adapters.cluster.quorum_births import exists, give_birth
 from video_manager.adapters.cluster.topology import Topology
-from video_manager.errors import Unavailable
 
 FRESH_SECONDS = 30.0
 """A queue that another process declares is known here after this at the latest."""
 
 _log = logging.getLogger(__name__)
-
-
-_BIRTHS = 6
-"""How often a queue is made that takes the connection with it: once to see that, then as soon as there is another."""
-_BIRTH_PAUSE_SECONDS = 1.0
 
 
 @dataclass(frozen=True)
@@ -60,7 +53,8 @@ class Bindings:
         self._own: dict[str, tuple[str, ...]] = {}
         self._rows: dict[str, _Row] = {}
         self._read_at = float("-inf")
-        self._stillborn: set[str] = set()
+        self._unfinished: set[str] = set()
+        """Own queues that are being made again: they may be there without their bindings."""
 
     async def queues(self) -> list[str]:
         """All that are known to exist, of any process, in order."""
@@ -80,35 +74,26 @@ class Bindings:
         if row is not None and row.says(types, _OUR_RELEASE):
             await self._declare(queue, types)
         else:
-            await self._replace_row(queue, types)
+            async with self._table.taken() as messages:
+                await self._replace(queue, types, messages)
         self._own[queue] = tuple(types)
-
-    async def _replace_row(self, queue: str, types: Sequence[str]) -> None:
-        for again in range(_BIRTHS - 1, -1, -1):
-            try:
-                async with self._table.taken() as messages:
-                    await self._replace(queue, types, messages)
-            except Unavailable:
-                if not self._stillborn or not again:
-                    raise
-                await asyncio.sleep(_BIRTH_PAUSE_SECONDS)  # the queue took the connection with it
-            else:
-                return
 
     async def restore(self, connection: AbstractConnection) -> None:
         """After a connection was lost: make again what the broker has lost. What is still there keeps its bindings,
         which a newer release may have changed meanwhile."""
         with self._address.permission():
             complete = await exists(connection, exchange=self._topology.messages)
+            if not complete:
+                self._unfinished.update(self._own)
             for queue in () if complete else self._topology.kept_queues:
-                await give_birth(connection, queue, partial(self._topology.declare_kept, queue=queue), self._stillborn)
+                await self._give_birth(queue, partial(self._topology.declare_kept, queue=queue))
             async with answering("making what every process needs"):
                 channel = await connection.channel(publisher_confirms=False)
                 await self._topology.declare_base(channel)
             for queue, types in self._own.items():
-                if not complete or not await exists(connection, queue=self._topology.queue(queue)):
+                if queue in self._unfinished or not await exists(connection, queue=self._topology.queue(queue)):
                     _log.warning("queue %s is made again: RabbitMQ at %s has lost it", queue, self._address)
-                    await self._make(connection, queue, types)
+                    await self._make_again(connection, queue, types)
             await close_quietly(channel)
 
     async def _replace(self, queue: str, types: Sequence[str], messages: Sequence[AbstractIncomingMessage]) -> None:
@@ -117,7 +102,7 @@ class Bindings:
         stale = row.types - set(types) if row.release <= _OUR_RELEASE else frozenset()
         release = max(row.release, _OUR_RELEASE)
         if not row.revision:
-            await self._give_birth(await self._link.connection(), queue, types)
+            await self._make(queue, types)
         if not row.types >= set(types):
             row = await self._write(queue, _Row(row.types | set(types), release, row.revision + 1))
         await self._declare(queue, types, stale)
@@ -148,19 +133,24 @@ class Bindings:
         finally:
             await close_quietly(channel)
 
-    async def _make(self, connection: AbstractConnection, queue: str, types: Sequence[str]) -> None:
-        await self._give_birth(connection, queue, types)
+    async def _make_again(self, connection: AbstractConnection, queue: str, types: Sequence[str]) -> None:
+        self._unfinished.add(queue)
+        await self._make(queue, types)
         async with answering(f"binding queue {queue}"):
             channel = await connection.channel(publisher_confirms=False)
             await self._topology.bind_queue(channel, queue, types)
+        self._unfinished.discard(queue)
         await close_quietly(channel)
 
-    async def _give_birth(self, connection: AbstractConnection, queue: str, types: Sequence[str]) -> None:
+    async def _make(self, queue: str, types: Sequence[str]) -> None:
+        """Without its bindings."""
+        await self._give_birth(
+            self._topology.queue(queue), partial(self._topology.declare_queue, name=queue, types=types)
+        )
+
+    async def _give_birth(self, queue: str, declare: Callable[[AbstractChannel], Awaitable[None]]) -> None:
         with self._address.permission():
-            await give_birth(
-                connection, self._topology.queue(queue),
-                partial(self._topology.declare_queue, name=queue, types=types), self._stillborn,
-            )  # fmt: skip
+            await give_birth(self._address, self._topology.births, queue, declare)
 
 
 def _rows(messages: Iterable[AbstractIncomingMessage]) -> dict[str, _Row]:

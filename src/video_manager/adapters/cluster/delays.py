@@ -27,7 +27,6 @@ class Delays:
         self._address = address
         self._declared: set[int] = set()
         self._declaring = asyncio.Lock()
-        self._stillborn: set[str] = set()
 
     async def send(self, message: Message, queue: str, delay_seconds: float) -> None:
         """On the broker when it returns; in the queue (its whole name) after the delay. Raises Unavailable."""
@@ -53,9 +52,9 @@ class Delays:
             connection = await self._link.connection()
             name = self._topology.delay(milliseconds)
             with self._address.permission():
-                if not await exists(connection, exchange=name):
+                if not (await exists(connection, exchange=name) and await exists(connection, queue=name)):
                     declare = partial(self._topology.declare_delay, milliseconds=milliseconds)
-                    await give_birth(connection, name, declare, self._stillborn)
+                    await give_birth(self._address, self._topology.births, name, declare)
                 async with answering(f"making the queue of a delay of {milliseconds} ms"):
                     channel = await connection.channel(publisher_confirms=False)
                     await self._topology.declare_delay(channel, milliseconds)

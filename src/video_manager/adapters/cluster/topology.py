@@ -60,6 +60,11 @@ class Topology:
         """Queue that holds what each queue is bound to: the broker does not tell."""
         return f"{self.prefix}.bindings"
 
+    @property
+    def births(self) -> str:
+        """Lock under which queues are made that must survive the death of the broker right afterwards."""
+        return f"{self.prefix}.births.lock"
+
     def queue(self, name: str) -> str:
         return f"{self.prefix}.{name}"
 
