@@ -153,9 +153,24 @@ def check_port(settings: Settings) -> Finding:
         except OSError as error:
             if server.exists():
                 return Finding("ok", "port", f"{settings.port} is in use; {server} says by this system")
+            if _is_a_service(settings):
+                return Finding("ok", "port", f"{settings.port} is in use, by a service of this system")
             return Finding("fail", "port", f"{settings.host}:{settings.port} is not to be had: {error.strerror}",
                            f"end what uses it, or set {PREFIX}PORT")  # fmt: skip
     return Finding("ok", "port", f"{settings.host}:{settings.port} is free")
+
+
+def _is_a_service(settings: Settings) -> bool:
+    """Whether one of the cluster's answers here: it writes down nothing about itself."""
+    import httpx
+
+    own = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(settings.host, settings.host)  # noqa: S104 - no address to listen at
+    host = f"[{own}]" if ":" in own else own
+    try:
+        said = httpx.get(f"http://{host}:{settings.port}/health/ready", timeout=5, trust_env=False).json()
+    except (httpx.HTTPError, ValueError):
+        return False
+    return isinstance(said, dict) and said.keys() == {"status", "dependencies"}
 
 
 def check_servers(settings: Settings) -> Iterator[Finding]:

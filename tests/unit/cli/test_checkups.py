@@ -4,6 +4,7 @@ import socket
 from pathlib import Path
 
 import pytest
+from pytest_httpserver import HTTPServer
 from tests.unit.cli.conftest import Cli
 
 from video_manager.cli import checkups
@@ -45,6 +46,15 @@ def test_a_port_in_use(settings: Settings) -> None:
         assert (found.level, found.advice) == ("fail", "end what uses it, or set VIDEO_MANAGER_PORT")
         (settings.data_dir / "server.json").write_text("{}")
         assert checkups.check_port(settings).level == "ok"
+
+
+def test_a_port_that_a_service_of_the_cluster_uses(settings: Settings, httpserver: HTTPServer) -> None:
+    beside = settings.model_copy(update={"host": "0.0.0.0", "port": httpserver.port})  # noqa: S104 - as in a container
+    httpserver.expect_request("/health/ready").respond_with_data("hello")
+    assert checkups.check_port(beside).level == "fail"
+    httpserver.clear()
+    httpserver.expect_request("/health/ready").respond_with_json({"status": "ok", "dependencies": {"bus": "ok"}})
+    assert checkups.check_port(beside).level == "ok"
 
 
 def test_a_folder_that_cannot_be_written() -> None:
