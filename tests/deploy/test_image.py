@@ -1,4 +1,4 @@
-"""deploy/Containerfile, as far as can be told without building; test_image_runs.py builds it."""
+"""deploy/Containerfile, as far as can be told without building; test_trials.py builds it."""
 
 import re
 import subprocess

@@ -1,0 +1,1 @@
+"""What the trials of deploy/ run and stand in."""
