@@ -120,7 +120,10 @@ async def _interrupts() -> AsyncIterator[asyncio.Event]:
         # Called by the loop, like the first: the usual handler is not run while the loop waits for something to read,
         # when the signal comes in the moment before it waits.
         give_back()
-        signal.raise_signal(signal.SIGINT)
+        if callable(usual):
+            usual(signal.SIGINT, None)
+        else:  # it was ignored, as a shell does for what it starts beside itself
+            raise KeyboardInterrupt
 
     loop.add_signal_handler(signal.SIGINT, first)
     try:

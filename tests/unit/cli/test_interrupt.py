@@ -3,9 +3,11 @@
 import os
 import pty
 import select
+import signal
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 from pytest_httpserver import HTTPServer
@@ -14,10 +16,12 @@ from tests.unit.cli.conftest import a_video, generators
 SECONDS = 30
 
 
-def _make_at_a_terminal(data_dir: Path, keys: list[tuple[bytes, bytes]]) -> tuple[int, str]:
-    """Run `make` and press each key once its words are on the screen. Returns exit code and screen."""
+def _make_at_a_terminal(data_dir: Path, keys: list[tuple[bytes, bytes]], inherited: Any) -> tuple[int, str]:
+    """Run `make` and press each key once its words are on the screen. `inherited`: what Ctrl-C does to the program when
+    it starts. Returns exit code and screen."""
     child, terminal = pty.fork()
     if child == 0:
+        signal.signal(signal.SIGINT, inherited)
         environment = {**os.environ, "VIDEO_MANAGER_DATA_DIR": str(data_dir), "COLUMNS": "120"}
         command = [sys.executable, "-m", "video_manager", "make", "story", "--text", "Hi"]
         os.execve(sys.executable, command, environment)  # noqa: S606 - a child at a terminal of its own
@@ -52,10 +56,11 @@ def rendering(server: HTTPServer) -> HTTPServer:
     ("answer", "cancelled", "words"),
     [(b"y\n", True, "Cancelled: v1"), (b"n\n", False, "It goes on without this command"), (b"\x03", False, "[y/N]")],
 )
+@pytest.mark.parametrize("inherited", [signal.SIG_DFL, signal.SIG_IGN])
 def test_ctrl_c_asks_what_is_to_become_of_the_video(
-    rendering: HTTPServer, data_dir: Path, answer: bytes, cancelled: bool, words: str
+    rendering: HTTPServer, data_dir: Path, answer: bytes, cancelled: bool, words: str, inherited: Any
 ) -> None:
-    code, screen = _make_at_a_terminal(data_dir, [(b"drawing", b"\x03"), (b"[y/N]", answer)])
+    code, screen = _make_at_a_terminal(data_dir, [(b"drawing", b"\x03"), (b"[y/N]", answer)], inherited)
     assert code == 130, screen
     assert words in screen
     assert any(request.path.endswith("/cancel") for request, _ in rendering.log) is cancelled
