@@ -82,11 +82,11 @@ class Bindings:
         """After a connection was lost: make again what the broker has lost. What is still there keeps its bindings,
         which a newer release may have changed meanwhile."""
         with self._address.permission():
-            complete = await exists(connection, exchange=self._topology.messages)
-            if not complete:
+            is_complete = partial(exists, exchange=self._topology.messages)
+            if not await is_complete(connection):
                 self._unfinished.update(self._own)
-            for queue in () if complete else self._topology.kept_queues:
-                await self._give_birth(queue, partial(self._topology.declare_kept, queue=queue))
+                for queue in self._topology.kept_queues:
+                    await self._give_birth(queue, partial(self._topology.declare_kept, queue=queue), is_complete)
             async with answering("making what every process needs"):
                 channel = await connection.channel(publisher_confirms=False)
                 await self._topology.declare_base(channel)
@@ -148,9 +148,12 @@ class Bindings:
             self._topology.queue(queue), partial(self._topology.declare_queue, name=queue, types=types)
         )
 
-    async def _give_birth(self, queue: str, declare: Callable[[AbstractChannel], Awaitable[None]]) -> None:
+    async def _give_birth(
+        self, queue: str, declare: Callable[[AbstractChannel], Awaitable[None]],
+        is_done: Callable[[AbstractConnection], Awaitable[bool]] | None = None,
+    ) -> None:  # fmt: skip
         with self._address.permission():
-            await give_birth(self._address, self._topology.births, queue, declare)
+            await give_birth(self._address, self._topology.births, queue, declare, is_done)
 
 
 def _rows(messages: Iterable[AbstractIncomingMessage]) -> dict[str, _Row]:

@@ -7,6 +7,7 @@ import asyncio
 from functools import partial
 
 from aio_pika import Message
+from aio_pika.abc import AbstractConnection
 
 from video_manager.adapters.cluster.broker_address import BrokerAddress
 from video_manager.adapters.cluster.broker_answers import answering
@@ -52,15 +53,20 @@ class Delays:
             connection = await self._link.connection()
             name = self._topology.delay(milliseconds)
             with self._address.permission():
-                if not (await exists(connection, exchange=name) and await exists(connection, queue=name)):
+                if not await _is_whole(name, connection):
                     declare = partial(self._topology.declare_delay, milliseconds=milliseconds)
-                    await give_birth(self._address, self._topology.births, name, declare)
+                    await give_birth(self._address, self._topology.births, name, declare, partial(_is_whole, name))
                 async with answering(f"making the queue of a delay of {milliseconds} ms"):
                     channel = await connection.channel(publisher_confirms=False)
                     await self._topology.declare_delay(channel, milliseconds)
                     await self._topology.bind_delay(channel, milliseconds)
                 await close_quietly(channel)
             self._declared.add(milliseconds)
+
+
+async def _is_whole(name: str, connection: AbstractConnection) -> bool:
+    """The exchange comes last, but somebody may have deleted the queue alone."""
+    return await exists(connection, exchange=name) and await exists(connection, queue=name)
 
 
 def step_ms(delay_seconds: float) -> int:

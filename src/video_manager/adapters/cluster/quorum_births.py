@@ -28,12 +28,16 @@ _log = logging.getLogger(__name__)
 
 
 async def give_birth(
-    address: BrokerAddress, lock: str, queue: str, declare: Callable[[AbstractChannel], Awaitable[None]]
-) -> None:
+    address: BrokerAddress, lock: str, queue: str, declare: Callable[[AbstractChannel], Awaitable[None]],
+    is_done: Callable[[AbstractConnection], Awaitable[bool]] | None = None,
+) -> None:  # fmt: skip
     """Make the queue with `declare`, one process at a time: of two that make a dead queue anew, one would delete what
     the other has just made, and leave a name that can never be declared again. For a queue that nothing is bound to
-    yet, so that no message was ever in it: one that is dead is made anew. Raises Unavailable."""
+    yet, so that no message was ever in it: one that is dead is made anew. Nothing is left to do where `is_done` says,
+    once it is our turn, that another process was first. Raises Unavailable."""
     async with locked(address, lock) as connection, answering(f"making queue {queue}", BIRTH_SECONDS):
+        if is_done is not None and await is_done(connection):
+            return
         channel = await connection.channel(publisher_confirms=False)
         await declare(channel)
         if await _is_dead(address, queue):
