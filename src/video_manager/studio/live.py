@@ -108,12 +108,12 @@ def gather(hints: Hints, seconds: float, handle: Callable[[set[str]], Awaitable[
             return
         try:
             await handle(ids)
-        except RuntimeError:
-            if not client.is_deleted:  # else the page was closed while it was reading again
-                raise
         except VideoManagerError as error:
             # A hint only: the next press of a button says it to the person (signed out, object gone).
             log.debug("a live update was refused: %s", error)
+        except Exception:
+            if not client.is_deleted:  # else the page was closed while it was reading again, and lacks what it draws on
+                raise
 
     hints.event.subscribe(hear)
     missed = hints.since(opened_at)

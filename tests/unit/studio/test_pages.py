@@ -2,6 +2,7 @@
 
 import asyncio
 import gc
+import time
 from datetime import UTC, datetime
 
 import pytest
@@ -15,6 +16,7 @@ from video_manager.domain.model import derived_id
 from video_manager.domain.publication import Approved, PublicationState
 from video_manager.domain.video import MediaFile, MediaRole, Metadata, VideoState
 from video_manager.studio.keyed import KeyedParts, Part
+from video_manager.studio.live import Hints, gather
 
 PAGES = {
     "/": "No videos yet",
@@ -234,3 +236,25 @@ async def test_keyed_parts_keep_what_is_equal_and_take_the_given_order(studio: S
         assert (third["d1"], third["c2"] != second["c1"]) == (second["d1"], True)
         assert show() == {"head": first["head"]}
         assert show("a1")["a1"] != first["a1"], "it was taken away meanwhile"
+
+
+async def test_a_page_that_is_closed_while_a_change_is_drawn_says_nothing(
+    studio: Studio, caplog: pytest.LogCaptureFixture
+) -> None:
+    user = await studio.visitor()
+    await user.open("/")
+    hints, drawn = Hints(), asyncio.Event()
+
+    async def draw(_ids: set[str]) -> None:
+        client.delete()
+        drawn.set()
+        raise IndexError("what it draws on is gone")
+
+    client = user.client
+    assert client is not None
+    with client:
+        gather(hints, 0.01, draw, time.monotonic())
+    hints.emit("a video")
+    await asyncio.wait_for(drawn.wait(), 5)
+    await asyncio.sleep(0.05)
+    assert "what it draws on" not in caplog.text
