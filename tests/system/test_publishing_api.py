@@ -116,7 +116,9 @@ def test_wall_clock_times(driver: Driver, tmp_path: Path) -> None:
         cancelled = driver.ok(driver.http.post(f"/publications/{publication['id']}/cancel"))
         assert cancelled["state"] == "cancelled"
     wrong = {"version": 1, "decision": "approve", "publish_at": {"local": "soon", "zone": "Europe/Berlin"}}
-    assert_problem(driver.http.post(f"/videos/{videos[-1]['id']}/review", json={**wrong, "channels": [channel]}), 422)
+    # A channel of its own: the video learns a little later that the publication on the other one was cancelled.
+    wrong["channels"] = [driver.folder_channel(tmp_path / "wrong")]
+    assert_problem(driver.http.post(f"/videos/{videos[-1]['id']}/review", json=wrong), 422)
 
 
 def test_changed_metadata_voids_a_scheduled_approval(driver: Driver, tmp_path: Path) -> None:
